@@ -40,9 +40,9 @@ from curator.tui.tab_notes import tab_notes
 from curator.tui.terminal.picture_app import PictureApp
 from curator.tui.text.own_words import own_error
 from curator.tui.text.words import turned_in_words
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.status_line import Notes, StatusLine, still_unread, with_note
-from curator.tui.widgets.tab_line import TabNote
+from curator.tui.widgets.frame.status_line import Notes, StatusLine, still_unread, with_note
+from curator.tui.widgets.frame.tab_line import TabNote
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancelled
-from curator.tui.widgets.page_cache import PAGE_ROWS
+from curator.tui.widgets.lists.page_cache import PAGE_ROWS
 
 if TYPE_CHECKING:
     from curator.session.images.images import Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from curator.contract.text import visible
-from curator.tui.widgets.tab_line import TabNote
+from curator.tui.widgets.frame.tab_line import TabNote
 
 if TYPE_CHECKING:
     from curator.session.session import Session

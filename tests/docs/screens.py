@@ -14,7 +14,7 @@ from textual.widgets import Input
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.terminal.detection import Terminal
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 from tests.docs.shown_collection import shown_collection
 from tests.tui.conftest import Driven
 

@@ -13,8 +13,8 @@ from curator.contract.run.event_log import read_events
 from curator.contract.run.events import CheckpointSaved, StepDone
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
-from curator.tui.widgets.entry import Entry
-from curator.tui.widgets.image_list import ImageList
+from curator.tui.widgets.entries.entry import Entry
+from curator.tui.widgets.lists.image_list import ImageList
 from tests.tui.conftest import Driven
 
 

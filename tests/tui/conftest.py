@@ -21,7 +21,7 @@ from textual.widgets import Input
 from curator.contract.buckets import BucketRule
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
-from curator.tui.widgets.image_list import ImageList
+from curator.tui.widgets.lists.image_list import ImageList
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 from tests.inside import inside

@@ -27,10 +27,10 @@ from curator.tui.app import FriezeApp
 from curator.tui.judge_app import JudgeApp
 from curator.tui.messages import StatusChanged, UserErrorRaised
 from curator.tui.offer_app import OfferApp
-from curator.tui.widgets import status_line
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines, Passage
-from curator.tui.widgets.wrapped_list import WrappedList
+from curator.tui.widgets.frame import status_line
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines, Passage
+from curator.tui.widgets.lists.wrapped_list import WrappedList
 from tests.tui.conftest import Driven
 from tests.tui.places import (
     LATER,

@@ -10,11 +10,11 @@ from textual.app import App, ComposeResult
 from curator.filter.result import Result
 from curator.index.images.images import ImageRow
 from curator.tui.theme import dress
-from curator.tui.widgets.bars import bar
-from curator.tui.widgets.image_list import ImageList
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines
-from curator.tui.widgets.page_cache import MAX_PAGES, PAGE_ROWS, PageCache
+from curator.tui.widgets.lists.bars import bar
+from curator.tui.widgets.lists.image_list import ImageList
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines
+from curator.tui.widgets.lists.page_cache import MAX_PAGES, PAGE_ROWS, PageCache
 
 MANY = 3_600_000
 

@@ -15,7 +15,7 @@ from curator.session.session import Session
 from curator.tui import scanning
 from curator.tui.app import FriezeApp
 from curator.tui.offer_app import OfferApp
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 from tests.tui.conftest import Driven
 
 

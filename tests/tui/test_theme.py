@@ -17,9 +17,9 @@ from curator.session.session import Session
 from curator.tui import meanings
 from curator.tui.app import FriezeApp
 from curator.tui.theme import THEMES, dress
+from curator.tui.widgets.cells.picture_cells import PictureCells
 from curator.tui.widgets.facet_panel import FacetPanel
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.picture_cells import PictureCells
+from curator.tui.widgets.frame.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from tests.docs.screens import _take
 from tests.docs.shown_collection import shown_collection

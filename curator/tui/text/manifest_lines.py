@@ -8,8 +8,8 @@ from rich.text import Text
 
 from curator.contract.text import counted, visible
 from curator.tui import meanings
-from curator.tui.widgets.bars import bar
-from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.lists.bars import bar
+from curator.tui.widgets.lists.lines import fitted
 
 if TYPE_CHECKING:
     from curator.session.training.manifests import FrozenManifest, ManifestContents, ManifestDiff

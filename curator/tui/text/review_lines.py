@@ -8,7 +8,7 @@ from rich.text import Text
 
 from curator.contract.text import counted, visible
 from curator.tui import meanings
-from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.lists.lines import fitted
 
 if TYPE_CHECKING:
     from curator.session.images.rules import Review

@@ -10,8 +10,8 @@ from rich.text import Text
 from curator.contract.run.run_length import plan_training
 from curator.contract.text import counted, visible
 from curator.tui import meanings
-from curator.tui.widgets.bars import bar
-from curator.tui.widgets.lines import wrapped
+from curator.tui.widgets.lists.bars import bar
+from curator.tui.widgets.lists.lines import wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console

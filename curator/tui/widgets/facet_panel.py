@@ -16,9 +16,9 @@ from curator.tui import meanings
 from curator.tui.background import cancelled, in_background
 from curator.tui.completing.completion import Completion
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.bars import bar
-from curator.tui.widgets.completing_entry import FindInput
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.entries.completing_entry import FindInput
+from curator.tui.widgets.lists.bars import bar
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.filter.facets import Facet

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 
 from curator.tui.text.words import about_image
 from curator.tui.widgets.facet_panel import FacetFind, FacetPanel
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.frame.panel_title import PanelTitle
 from curator.tui.widgets.preview import Preview
 from curator.tui.widgets.tag_panel import TagPanel
 

@@ -18,7 +18,7 @@ from curator.tui.background import cancelled, in_background
 from curator.tui.drawing.picture_request import Part, Picture, PictureRequest
 from curator.tui.terminal.picture_app import pictures_of
 from curator.tui.terminal.shown_pictures import Placed
-from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.lists.lines import fitted
 from curator.tui.widgets.own_style import OwnStyle
 
 if TYPE_CHECKING:

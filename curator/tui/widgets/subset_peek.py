@@ -14,8 +14,8 @@ from textual.timer import Timer
 from curator.contract.text import visible
 from curator.filter.language.tokens import in_quotes
 from curator.tui.background import in_background
-from curator.tui.widgets.lines import Passage
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.lists.lines import Passage
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:

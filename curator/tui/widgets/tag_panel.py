@@ -11,7 +11,7 @@ from textual.message import Message
 from curator.contract.text import visible
 from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.images.images import Tag

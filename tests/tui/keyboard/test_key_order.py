@@ -20,8 +20,8 @@ from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.keyboard.key_order import _is_at_rest
 from curator.tui.screens.images import filtered
-from curator.tui.widgets.filter_bar import FilterBar
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.entries.filter_bar import FilterBar
+from curator.tui.widgets.lists.line_list import LineList
 from tests.tui.conftest import Driven
 
 _PATIENCE_S = 120

@@ -17,7 +17,7 @@ from curator.tui.keyboard.keys import bindings
 from curator.tui.messages import UserErrorRaised
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs.questions import Confirm
-from curator.tui.widgets.bars import bar
+from curator.tui.widgets.lists.bars import bar
 
 if TYPE_CHECKING:
     from curator.tui.messages import StatusChanged, WorkDone, WorkRefused

@@ -16,9 +16,9 @@ from curator.contract.text import visible
 from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
-from curator.tui.widgets.completing_entry import KEYS as ENTRY_KEYS
-from curator.tui.widgets.entry import Entry
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.entries.completing_entry import KEYS as ENTRY_KEYS
+from curator.tui.widgets.entries.entry import Entry
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.tui.messages import WorkDone

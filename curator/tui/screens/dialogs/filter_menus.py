@@ -17,7 +17,7 @@ from curator.tui.screens.dialogs.questions import Form, FormLine
 if TYPE_CHECKING:
     from curator.session.images.images import Result
     from curator.session.session import Session
-    from curator.tui.widgets.image_list import ImageList
+    from curator.tui.widgets.lists.image_list import ImageList
 
 Show = Callable[[str], None]
 

@@ -18,9 +18,9 @@ from curator.contract.errors import UserError
 from curator.tui.background import write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.text.own_words import own_error
-from curator.tui.widgets.completing_entry import CompletingEntry
-from curator.tui.widgets.entry import Entry
-from curator.tui.widgets.lines import Passage
+from curator.tui.widgets.entries.completing_entry import CompletingEntry
+from curator.tui.widgets.entries.entry import Entry
+from curator.tui.widgets.lists.lines import Passage
 
 if TYPE_CHECKING:
     from curator.tui.completing.completion import Complete

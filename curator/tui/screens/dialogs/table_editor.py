@@ -17,7 +17,7 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.outside.programs import edited
 from curator.tui.screens.dialogs.questions import said
 from curator.tui.text.review_lines import change_lines, in_words
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.images.rules import Review, Rule

@@ -19,7 +19,7 @@ from curator.tui.background import in_background
 from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs.questions import said
-from curator.tui.widgets.completing_entry import TagEntry
+from curator.tui.widgets.entries.completing_entry import TagEntry
 
 if TYPE_CHECKING:
     from curator.tui.completing.completion import Complete

@@ -12,7 +12,7 @@ from textual.widgets import Label
 
 from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
-from curator.tui.widgets.wrapped_list import WrappedList
+from curator.tui.widgets.lists.wrapped_list import WrappedList
 
 
 class Told(ModalScreen[None]):

@@ -42,14 +42,14 @@ from curator.tui.screens.images.from_browse import (
     view_image,
     write_sidecars,
 )
-from curator.tui.widgets.chrome import Foot, TooSmall
+from curator.tui.widgets.entries.filter_bar import FilterBar
 from curator.tui.widgets.facet_panel import FacetPanel
-from curator.tui.widgets.filter_bar import FilterBar
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
 from curator.tui.widgets.image_details import ImageDetails
-from curator.tui.widgets.image_list import ImageList
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.lists.image_list import ImageList
+from curator.tui.widgets.lists.line_list import LineList
 from curator.tui.widgets.tag_panel import TagPanel
 
 if TYPE_CHECKING:

@@ -32,11 +32,11 @@ from curator.tui.text.copy_groups import (
     look_for,
     shown_copies,
 )
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.lines import Lines
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.lines import Lines
 from curator.tui.widgets.preview import Preview
-from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.errors import UserError

@@ -19,13 +19,13 @@ from curator.tui.screens.images.image_acts import ask_copy, caption_outside, exp
 from curator.tui.screens.images.picture import KEYS as PICTURE_KEYS
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.text.words import about_image, turned_in_words
-from curator.tui.widgets.lines import Lines, wrapped
+from curator.tui.widgets.lists.lines import Lines, wrapped
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit
     from curator.session.images.images import ImageRow
     from curator.session.session import Session
-    from curator.tui.widgets.image_list import ImageList
+    from curator.tui.widgets.lists.image_list import ImageList
 
 KEYS = (
     KeyAction("culling.keep", "y", "judge(1)", "keep, next image", "keep"),

@@ -14,8 +14,8 @@ from curator.tui.completing.filters import PAST, with_past
 from curator.tui.filter_text import as_prefix
 from curator.tui.finding import EarlyLook, Found, find_first, place_of_image
 from curator.tui.messages import Place, VisitEnded
-from curator.tui.widgets.filter_bar import FilterBar
-from curator.tui.widgets.image_list import ImageList
+from curator.tui.widgets.entries.filter_bar import FilterBar
+from curator.tui.widgets.lists.image_list import ImageList
 
 if TYPE_CHECKING:
     from curator.session.session import Session

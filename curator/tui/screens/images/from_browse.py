@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from curator.index.changes.edits import SetCaption
     from curator.session.images.images import ImageRow
     from curator.session.session import Session
-    from curator.tui.widgets.image_list import ImageList
+    from curator.tui.widgets.lists.image_list import ImageList
 
 
 def show_captions(screen: Screen, session: Session, row: ImageRow | None) -> None:

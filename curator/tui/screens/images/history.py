@@ -22,12 +22,12 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, ShowImages, StatusChanged, UserErrorRaised
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.text.words import turned_in_words
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines, Passage, fitted
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines, Passage, fitted
 from curator.tui.widgets.preview import Preview
-from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.errors import UserError

@@ -21,8 +21,8 @@ from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs.questions import said as said_mistake
 from curator.tui.text.recipe_form import remembered_recipe
 from curator.tui.text.training_words import said_lines
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import Recipe

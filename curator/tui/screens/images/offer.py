@@ -17,8 +17,8 @@ from curator.contract.text import counted, visible
 from curator.session.images.exchange import Exchange
 from curator.tui.background import AbandonedError, in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.chrome import KeyLine, TooSmall
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.frame.chrome import KeyLine, TooSmall
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.images.exchange import FirstLook, Offer

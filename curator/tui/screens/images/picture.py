@@ -15,7 +15,7 @@ from textual.widgets import Label
 
 from curator.tui.drawing.picture_request import CloseUp, PictureRequest
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.chrome import Foot
+from curator.tui.widgets.frame.chrome import Foot
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:

@@ -29,10 +29,10 @@ from curator.tui.screens.dialogs.picking import NamedPick, ask_for_pick, propose
 from curator.tui.screens.dialogs.questions import Confirm, Form, FormLine
 from curator.tui.screens.dialogs.table_editor import TableEditor
 from curator.tui.text.review_lines import change_lines, in_words
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit

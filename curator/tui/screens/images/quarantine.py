@@ -16,11 +16,11 @@ from curator.tui import meanings
 from curator.tui.background import in_background, progress_on_status
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, StatusChanged, UserErrorRaised, WorkDone, WorkRefused
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Passage, fitted
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Passage, fitted
 
 if TYPE_CHECKING:
     from curator.session.images.images import Quarantined, Retried

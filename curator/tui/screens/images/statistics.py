@@ -18,8 +18,8 @@ from curator.tui.filter_text import narrowed
 from curator.tui.keyboard.keys import bindings
 from curator.tui.screens.dialogs.questions import KEYS as DIALOG_KEYS
 from curator.tui.screens.dialogs.questions import said
-from curator.tui.widgets.bars import bar
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.bars import bar
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.images.images import Spread

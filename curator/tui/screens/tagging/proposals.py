@@ -18,11 +18,11 @@ from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
 from curator.tui.widgets.preview import Preview
-from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,14 +24,14 @@ from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import CollectionChanged, Place, ShowImages, UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Form, FormLine
 from curator.tui.screens.images.image_acts import copy_text
-from curator.tui.widgets.bars import bar
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.completing_entry import FindInput
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines, fitted
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.entries.completing_entry import FindInput
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.bars import bar
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines, fitted
 from curator.tui.widgets.preview import Preview
-from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,11 +23,11 @@ from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.at_work import Progress, do_longer
 from curator.tui.screens.dialogs.proposal import Proposal
 from curator.tui.screens.dialogs.questions import Form, FormLine, number_of, yes_or_no
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Passage, fitted
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Passage, fitted
 
 if TYPE_CHECKING:
     from curator.session.session import Session

@@ -25,13 +25,13 @@ from curator.tui.screens.dialogs.questions import Form, FormLine, whole_number_o
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
 from curator.tui.text.recipe_form import remembered_recipe
 from curator.tui.text.training_words import said_lines
-from curator.tui.widgets.batch_list import BatchList
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.cells.batch_list import BatchList
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines
 from curator.tui.widgets.preview import Preview
-from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from PIL.Image import Image

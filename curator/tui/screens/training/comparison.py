@@ -13,11 +13,11 @@ from curator.runs.drawing.chart import STYLES, Line
 from curator.runs.drawing.plots import Plot, drawn
 from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines
 
 if TYPE_CHECKING:
     from curator.session.training.runs import Comparison

@@ -10,7 +10,7 @@ from curator.runs.drawing.chart import STYLES
 from curator.runs.drawing.dashboard import dashboard_lines
 from curator.runs.drawing.plots import plots
 from curator.tui.text.own_words import in_own_words
-from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.lists.lines import Lines
 
 if TYPE_CHECKING:
     from textual.geometry import Size

@@ -31,11 +31,11 @@ from curator.tui.screens.dialogs.told import Told
 from curator.tui.text.manifest_lines import contents_lines, diff_lines
 from curator.tui.text.own_words import in_own_words
 from curator.tui.text.recipe_form import remembered_recipe
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Lines, Passage, fitted
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Lines, Passage, fitted
 
 if TYPE_CHECKING:
     from curator.freeze.checks.checks import Finding

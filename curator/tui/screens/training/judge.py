@@ -13,7 +13,7 @@ from textual.widgets import Label
 from curator.contract.text import visible
 from curator.tui.background import user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.chrome import KeyLine, TooSmall
+from curator.tui.widgets.frame.chrome import KeyLine, TooSmall
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:

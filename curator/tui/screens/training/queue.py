@@ -14,10 +14,10 @@ from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.questions import Confirm
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.session import Session

@@ -10,7 +10,7 @@ from rich.text import Text
 from curator.contract.text import visible
 from curator.tui import meanings
 from curator.tui.text.recipe_form import HEAD, FormRow, form_rows, in_text, place_of_field
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.tui.text.recipe_form import RecipeForm

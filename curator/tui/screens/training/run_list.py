@@ -9,7 +9,7 @@ from rich.text import Text
 
 from curator.contract.text import visible
 from curator.tui import meanings
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.session.training.runs import RunSummary

@@ -16,8 +16,8 @@ from curator.session.training.samples import table_of_samples
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
-from curator.tui.widgets.chrome import Foot
-from curator.tui.widgets.sample_grid import SampleGrid
+from curator.tui.widgets.cells.sample_grid import SampleGrid
+from curator.tui.widgets.frame.chrome import Foot
 
 if TYPE_CHECKING:
     from curator.runs.fold import RunView

@@ -23,11 +23,11 @@ from curator.tui.screens.training.dashboard_panel import MOST_LAID, DashboardPan
 from curator.tui.screens.training.queue import QueueScreen
 from curator.tui.screens.training.run_list import RunList
 from curator.tui.screens.training.run_samples import RunSamplesScreen
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.status_line import StatusLine
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.status_line import StatusLine
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from textual.timer import Timer

@@ -34,13 +34,13 @@ from curator.tui.text.subset_form import (
     subset_summary,
     subset_typed,
 )
-from curator.tui.widgets.bars import HEADING, bar, bucket_line
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import Passage, fitted
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.bars import HEADING, bar, bucket_line
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import Passage, fitted
 from curator.tui.widgets.subset_peek import SubsetPeek
-from curator.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from curator.contract.recipe.recipe import BatchSize

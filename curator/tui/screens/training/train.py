@@ -46,11 +46,11 @@ from curator.tui.text.recipe_form import (
     remembered_form,
 )
 from curator.tui.text.training_words import length_in_words
-from curator.tui.widgets.chrome import Foot, TooSmall
-from curator.tui.widgets.entry import Entry
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.panel_title import PanelTitle
-from curator.tui.widgets.tab_line import TabLine
+from curator.tui.widgets.entries.entry import Entry
+from curator.tui.widgets.frame.chrome import Foot, TooSmall
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.tab_line import TabLine
+from curator.tui.widgets.lists.line_list import LineList
 
 if TYPE_CHECKING:
     from curator.contract.epoch_plan import Span

@@ -14,7 +14,7 @@ from curator.runs.drawing.chart import STYLES, line_of
 from curator.runs.drawing.plots import Plot, drawn
 from curator.runs.words import bytes_in_words
 from curator.tui import meanings
-from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.lists.lines import Lines
 
 if TYPE_CHECKING:
     from textual.geometry import Size

@@ -12,9 +12,9 @@ from textual import events
 from curator.index.changes.edits import AddTags
 from curator.index.tables.rows import SavedFilter
 from curator.session.session import Session
-from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.entries.entry import Entry
+from curator.tui.widgets.entries.filter_bar import FilterBar
 from curator.tui.widgets.facet_panel import FacetPanel
-from curator.tui.widgets.filter_bar import FilterBar
 from curator.tui.widgets.tag_panel import TagPanel
 from tests.inside import inside
 

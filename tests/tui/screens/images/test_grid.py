@@ -13,8 +13,8 @@ from textual.strip import Strip
 from curator.filter.result import Result
 from curator.index.images.images import ImageRow
 from curator.tui.theme import dress
-from curator.tui.widgets.cell_list import shape_within
-from curator.tui.widgets.image_list import ImageList
+from curator.tui.widgets.cells.cell_list import shape_within
+from curator.tui.widgets.lists.image_list import ImageList
 from tests.tui.conftest import Driven
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 
 
 @pytest.fixture

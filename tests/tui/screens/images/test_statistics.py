@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from curator.session.session import Session
-from curator.tui.widgets.filter_bar import FilterBar
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.entries.filter_bar import FilterBar
+from curator.tui.widgets.lists.line_list import LineList
 from tests.tui.conftest import Drive
 
 

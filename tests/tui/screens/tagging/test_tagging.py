@@ -12,8 +12,8 @@ from curator.contract.run.run_folder import RunFolder
 from curator.contract.tagging.job import TaggingJob, write_job
 from curator.contract.tagging.zoo import ModelRow
 from curator.session.session import Session
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.panel_title import PanelTitle
+from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.lists.line_list import LineList
 from tests.tui.answered_job import answered_job
 
 LABELS = (

@@ -27,8 +27,8 @@ from curator.freeze.caption_walk import (
 from curator.index.tables.small_tables import Subset
 from curator.tui.screens.training.captions import CaptionsScreen
 from curator.tui.text.training_words import said_lines
-from curator.tui.widgets.batch_list import BatchList
-from curator.tui.widgets.lines import Lines
+from curator.tui.widgets.cells.batch_list import BatchList
+from curator.tui.widgets.lists.lines import Lines
 from curator.tui.widgets.preview import Preview
 
 CONSOLE = Console()

@@ -21,9 +21,9 @@ from curator.runs.fold import RunView
 from curator.runs.follow import Follower
 from curator.session.session import Session
 from curator.tui.screens.training.runs import LOOK_EVERY_S
-from curator.tui.widgets import status_line
-from curator.tui.widgets.lines import Lines
-from curator.tui.widgets.sample_grid import SampleGrid
+from curator.tui.widgets.cells.sample_grid import SampleGrid
+from curator.tui.widgets.frame import status_line
+from curator.tui.widgets.lists.lines import Lines
 
 
 class Living(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 from curator.contract.caption.captions import CaptionRules
 from curator.index.tables.small_tables import Subset
 from curator.session.session import Session
-from curator.tui.widgets.entry import Entry
+from curator.tui.widgets.entries.entry import Entry
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
-from curator.tui.widgets.lines import segments
+from curator.tui.widgets.lists.lines import segments
 
 if TYPE_CHECKING:
     from rich.console import Console

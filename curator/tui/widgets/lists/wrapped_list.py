@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import wrapped
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import wrapped
 
 _MARGIN = 2
 

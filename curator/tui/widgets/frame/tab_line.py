@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from curator.tui import meanings
-from curator.tui.widgets.lines import segments
+from curator.tui.widgets.lists.lines import segments
 
 if TYPE_CHECKING:
     from rich.style import Style

@@ -17,9 +17,9 @@ from curator.contract.text import visible
 from curator.tui import meanings
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.entry import Entry
-from curator.tui.widgets.line_list import LineList
-from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.entries.entry import Entry
+from curator.tui.widgets.lists.line_list import LineList
+from curator.tui.widgets.lists.lines import fitted
 
 if TYPE_CHECKING:
     from curator.tui.completing.completion import Complete, Completion

@@ -13,7 +13,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.line_list import LineList
+from curator.tui.widgets.lists.line_list import LineList
 
 LEAST_LINES, MOST_LINES = 5, 30  # of a cell
 _LEAST_CELLS = 15  # a cell is so wide at least: its line tells a name

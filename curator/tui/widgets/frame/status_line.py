@@ -11,8 +11,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from curator.tui import meanings
-from curator.tui.widgets.bars import bar
-from curator.tui.widgets.lines import segments, wrapped
+from curator.tui.widgets.lists.bars import bar
+from curator.tui.widgets.lists.lines import segments, wrapped
 
 if TYPE_CHECKING:
     from textual.app import App

@@ -11,9 +11,15 @@ from textual.timer import Timer
 
 from curator.tui.drawing.picture_request import Picture
 from curator.tui.terminal.picture_app import pictures_of
-from curator.tui.widgets.cell_list import CellList, Looks, Shape
-from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room, placed_in_cell
-from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
+from curator.tui.widgets.cells.cell_list import CellList, Looks, Shape
+from curator.tui.widgets.cells.picture_cell import (
+    CellLook,
+    CellStyles,
+    PictureCell,
+    picture_room,
+    placed_in_cell,
+)
+from curator.tui.widgets.cells.thumbnail_feed import CellRequest, ThumbnailFeed
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -17,10 +17,16 @@ from textual.widget import Widget
 from curator.contract.text import visible
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.terminal.picture_app import pictures_of
-from curator.tui.widgets.cell_list import Shape, other_size, shape_within
-from curator.tui.widgets.lines import fitted
-from curator.tui.widgets.picture_cell import CellLook, CellStyles, PictureCell, picture_room, placed_in_cell
-from curator.tui.widgets.thumbnail_feed import CellRequest, ThumbnailFeed
+from curator.tui.widgets.cells.cell_list import Shape, other_size, shape_within
+from curator.tui.widgets.cells.picture_cell import (
+    CellLook,
+    CellStyles,
+    PictureCell,
+    picture_room,
+    placed_in_cell,
+)
+from curator.tui.widgets.cells.thumbnail_feed import CellRequest, ThumbnailFeed
+from curator.tui.widgets.lists.lines import fitted
 
 if TYPE_CHECKING:
     from PIL.Image import Image

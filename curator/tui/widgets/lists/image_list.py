@@ -15,9 +15,9 @@ from curator.contract.text import visible
 from curator.filter.result import Result
 from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.page_cache import Fetch, PageCache
-from curator.tui.widgets.picture_cell import CellLook
-from curator.tui.widgets.picture_cells import PictureCells, Thumbnail
+from curator.tui.widgets.cells.picture_cell import CellLook
+from curator.tui.widgets.cells.picture_cells import PictureCells, Thumbnail
+from curator.tui.widgets.lists.page_cache import Fetch, PageCache
 
 if TYPE_CHECKING:
     from PIL.Image import Image

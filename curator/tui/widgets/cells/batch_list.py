@@ -12,11 +12,11 @@ from rich.text import Text
 
 from curator.contract.text import visible
 from curator.tui.keyboard.keys import bindings
-from curator.tui.widgets import line_list
-from curator.tui.widgets.cell_list import LEAST_LINES, MOST_LINES, shape_within
-from curator.tui.widgets.lines import fitted
-from curator.tui.widgets.picture_cell import CellLook
-from curator.tui.widgets.picture_cells import PictureCells, Thumbnail
+from curator.tui.widgets.cells.cell_list import LEAST_LINES, MOST_LINES, shape_within
+from curator.tui.widgets.cells.picture_cell import CellLook
+from curator.tui.widgets.cells.picture_cells import PictureCells, Thumbnail
+from curator.tui.widgets.lists import line_list
+from curator.tui.widgets.lists.lines import fitted
 
 if TYPE_CHECKING:
     from PIL.Image import Image

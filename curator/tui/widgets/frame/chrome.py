@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Label
 
-from curator.tui.widgets.status_line import StatusLine
+from curator.tui.widgets.frame.status_line import StatusLine
 
 
 class KeyLine(Widget):

@@ -14,7 +14,7 @@ from textual.strip import Strip
 
 from curator.contract.text import visible
 from curator.tui.terminal.shown_pictures import Placed
-from curator.tui.widgets.lines import fitted
+from curator.tui.widgets.lists.lines import fitted
 
 if TYPE_CHECKING:
     from curator.tui.drawing.picture_request import Picture

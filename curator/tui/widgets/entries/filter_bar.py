@@ -16,7 +16,7 @@ from curator.contract.text import counted
 from curator.tui import meanings
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.text.own_words import own_error
-from curator.tui.widgets.completing_entry import CompletingInput, CompletionList
+from curator.tui.widgets.entries.completing_entry import CompletingInput, CompletionList
 
 if TYPE_CHECKING:
     from curator.contract.errors import UserError

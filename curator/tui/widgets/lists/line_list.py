@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from curator.tui.keyboard.keys import KeyAction, bindings
-from curator.tui.widgets.lines import fitted, segments
+from curator.tui.widgets.lists.lines import fitted, segments
 from curator.tui.widgets.own_style import OwnStyle
 
 if TYPE_CHECKING:
