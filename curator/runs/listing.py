@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from curator.contract.errors import UserError, did_you_mean
+from curator.contract.errors import UserError, did_you_mean, nearest
 from curator.contract.run.event_log import end_of_events, read_events
 from curator.contract.run.events import Event, Paused, Resumed, RunFailed, RunStarted, StepDone
 from curator.contract.run.run_folder import RunFolder, RunInfo, Status
@@ -143,8 +143,15 @@ def find_run(parent: Path, name: str) -> RunFolder:
         return RunFolder(parent / matches[0])
     if matches:
         raise UserError(f"'{name}' means several runs", "give more of the name: " + ", ".join(matches))
-    hint = did_you_mean(name, {*known, *known.values()}) if known else "start one with 'frieze train'"
-    raise UserError(f"there is no run '{name}' in {parent}", hint)
+    raise UserError(f"there is no run '{name}' in {parent}", _other_names(known, name))
+
+
+def _other_names(known: Mapping[str, str], name: str) -> str:
+    """A hint: the name or folder that is like `name`, else the runs, each by its name alone."""
+    if not known:
+        return "start one with 'frieze train'"
+    near = nearest(name, (*known, *known.values()))
+    return f"did you mean '{near}'?" if near else did_you_mean(name, set(known.values()))
 
 
 def _living_or_newest(parent: Path, same: dict[str, RunInfo | UserError]) -> list[str]:

@@ -81,6 +81,9 @@ def test_names_complete_by_a_unique_beginning(make_run: MakeRun, tmp_path: Path)
     with pytest.raises(UserError, match="no run 'wulf'") as missing:
         find_run(parent, "wulf")
     assert "wolf" in missing.value.hint
+    with pytest.raises(UserError) as missing:
+        find_run(parent, "1234")
+    assert missing.value.hint == "known: fox, wolf"  # not each folder as well
 
 
 def test_a_name_of_several_runs_means_the_living_one_else_the_newest(

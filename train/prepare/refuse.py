@@ -41,7 +41,7 @@ def open_sealed(info: RunInfo) -> Manifest:
     if manifest.digest != info.manifest_digest:
         raise UserError(
             f"the manifest {info.manifest} is not the one this run was started on",
-            "put the old manifest back, or start a new run",
+            "put the old manifest back, or go on with this one as a new run: 'frieze train MANIFEST --fork RUN'",
         )
     return manifest
 
