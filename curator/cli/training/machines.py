@@ -102,6 +102,11 @@ class Beginning:
             raise UserError(f"{word} cannot be given with --queue", "leave one of them out")
         if self.slurm == "-" and self.as_json:
             raise UserError("--slurm - prints the script itself", "name a file, or leave --json out")
+        if self.is_elsewhere:
+            from curator.session.training.runs import Runs
+
+            script = Path(self.slurm) if self.slurm not in (None, "-") else None
+            Runs.check_elsewhere(self.rendezvous, script, self.sbatch)
 
     def tell(self, runs: Runs, run: RunFolder) -> None:
         """Print or write what begins the run elsewhere."""

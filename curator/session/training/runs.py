@@ -107,6 +107,13 @@ class Runs:
         return made
 
     @staticmethod
+    def check_elsewhere(rendezvous: str | None, script: Path | None, options: Sequence[str]) -> None:
+        """Refuse what other machines could not begin a run with, before it is made."""
+        from curator.runs.machines import check_elsewhere
+
+        check_elsewhere(rendezvous, script, options)
+
+    @staticmethod
     def line_of(run: RunFolder, nodes: int, processes: int, rendezvous: str) -> str:
         """What each of `nodes` machines runs to begin `run`, or to go on with it."""
         from curator.runs.machines import line_of
