@@ -175,8 +175,8 @@ class _Worker:
 
     def _say_failed(self, error: UserError) -> None:
         self._end.acquire()
+        self.run.free_reserve()  # first: the log lies on the same disk
         tell(error)
-        self.run.free_reserve()
         if self.peers is not None:
             self.peers.tell(error)
         if self.log is not None:
