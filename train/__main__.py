@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from curator.contract.errors import ExitCode
-from train.survival.lossy_log import outlive_the_log
+from curator.contract.run.lossy_log import outlive_the_log
 from train.worker import work
 
 USAGE = """\
