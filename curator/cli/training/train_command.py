@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from curator.session.training.runs import Runs
 
 _OWN_RECIPE = "a run goes on with its own manifest and recipe"
-_LOOK = "it looks at a run that begins: frieze train MANIFEST --recipe runs/RUN/recipe.toml --check"
+_LOOK = "it looks at a run that begins: frieze train MANIFEST --recipe RECIPE --check"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 

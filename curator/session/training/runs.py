@@ -57,7 +57,7 @@ class Runs:
         """Start a training of `manifest` that lives on when this program ends, and what uploads its checkpoints.
 
         One that is `queued` begins when its turn comes. Without `begins` it is made for several machines to begin: see
-        `line_of` and `write_slurm_script`.
+        `line_of` and `slurm_script`.
 
         Raises:
             UserError: the run cannot start, or its checkpoints could never be uploaded as the recipe says.
@@ -107,13 +107,6 @@ class Runs:
         return made
 
     @staticmethod
-    def check_elsewhere(rendezvous: str | None, script: Path | None, options: Sequence[str]) -> None:
-        """Refuse what other machines could not begin a run with, before it is made."""
-        from curator.runs.machines import check_elsewhere
-
-        check_elsewhere(rendezvous, script, options)
-
-    @staticmethod
     def line_of(run: RunFolder, nodes: int, processes: int, rendezvous: str) -> str:
         """What each of `nodes` machines runs to begin `run`, or to go on with it."""
         from curator.runs.machines import line_of
@@ -126,13 +119,6 @@ class Runs:
         from curator.runs.machines import slurm_script
 
         return slurm_script(run, nodes, processes, options, uploads=_publishes(run))
-
-    @staticmethod
-    def write_slurm_script(file: Path, script: str) -> None:
-        """Write that script; a file that is there stays."""
-        from curator.runs.machines import write_script
-
-        write_script(file, script)
 
     def check_models(self, recipe: Recipe) -> list[TrainingWarning]:
         """What is doubtful in a recipe's models; refuses those that are not there or cannot be trained so."""
