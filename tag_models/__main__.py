@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from curator.contract.run.cpu_threads import limit_cpu_threads
+from curator.contract.run.lossy_log import outlive_the_log
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,4 +22,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    outlive_the_log()
     sys.exit(main())

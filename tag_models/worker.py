@@ -106,6 +106,7 @@ class _Worker:
         how, code = self._agreed(*self._lived())
         self._signals.retire()
         if self._log is not None:
+            self._files.free_reserve()  # last words are written also where the disk is full
             with contextlib.suppress(UserError):
                 self._log.write(RunEnded(time.time(), how, self._count))
             self._files.finish(how, self._count)

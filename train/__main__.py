@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from curator.contract.errors import ExitCode
+from curator.contract.run.lossy_log import outlive_the_log
 from train.worker import work
 
 USAGE = """\
@@ -44,4 +45,5 @@ def leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    outlive_the_log()
     leave(main(sys.argv[1:]))

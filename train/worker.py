@@ -20,6 +20,7 @@ from curator.contract.run.at_work import told_of
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.events import RequestMissed, RunEnded, RunFailed
 from curator.contract.run.run_folder import Ending, RunFolder
+from curator.contract.run.saved_states import state_step, whole_states
 from curator.contract.run.stop_signals import StopSignals
 from train import quiet
 from train.clock import Clock
@@ -65,7 +66,7 @@ class _Worker:
         self.run = run
         self.signals = signals
         self.log = log
-        self.clock = Clock()
+        self.clock = Clock(next(map(state_step, reversed(whole_states(run.state_dir))), 0))
         self.peers: Peers | None = None
         self._end = threading.RLock()  # of the thread that ends the run, to the end of the process
 
@@ -174,8 +175,8 @@ class _Worker:
 
     def _say_failed(self, error: UserError) -> None:
         self._end.acquire()
+        self.run.free_reserve()  # first: the log lies on the same disk
         tell(error)
-        self.run.free_reserve()
         if self.peers is not None:
             self.peers.tell(error)
         if self.log is not None:

@@ -44,7 +44,10 @@ def start(run: RunFolder, processes: int | None = None, device: str = "") -> int
     if status == "running":
         raise UserError(f"the run {run.path.name} is already running", "follow it with 'frieze runs follow'")
     if status == "finished":
-        raise UserError(f"the run {run.path.name} is finished", "start another with 'frieze train MANIFEST'")
+        raise UserError(
+            f"the run {run.path.name} is finished",
+            "to train it longer: 'frieze train --fork RUN --set length.steps=N'",
+        )
     environment = seen_devices(device) if device else {}
     return begin(run, WORKER, processes or run.info().processes, "the trainer", environment)
 

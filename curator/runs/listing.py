@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from curator.contract.errors import UserError, did_you_mean
+from curator.contract.errors import UserError, did_you_mean, nearest
 from curator.contract.run.event_log import end_of_events, read_events
 from curator.contract.run.events import Event, Paused, Resumed, RunFailed, RunStarted, StepDone
 from curator.contract.run.run_folder import RunFolder, RunInfo, Status
@@ -22,6 +23,9 @@ ListedStatus = Literal[
 STATUSES: tuple[ListedStatus, ...] = get_args(ListedStatus)
 _Kind = TypeVar("_Kind", bound=Event)
 PassedOver = Callable[[str, UserError], None]  # the name of a folder whose run cannot be read, and why
+_DATE = re.compile(
+    r"^\d{4}-\d\d-\d\d-"
+)  # before the name in a run's folder: all there is where it is damaged
 _EDGE_BYTES = 1 << 16  # some 250 events: enough to meet a step behind a few sample images
 
 
@@ -84,7 +88,7 @@ def _summary(run: RunFolder, info: RunInfo) -> RunSummary:
         run.path.name,
         run.path,
         _listed(status, last),
-        newest.step if newest else 0,
+        newest.step if newest else info.from_step,
         started.total_steps if started else 0,
         done.loss if done else None,
         info.created_at,
@@ -134,7 +138,10 @@ def find_run(parent: Path, name: str) -> RunFolder:
         run.info()
         return run
     runs = {run.path.name: info for run, info in _runs_below(parent)}
-    known = {folder: info.name if isinstance(info, RunInfo) else folder for folder, info in runs.items()}
+    known = {
+        folder: info.name if isinstance(info, RunInfo) else _DATE.sub("", folder)
+        for folder, info in runs.items()
+    }
     matches = _matching(known, name)
     if len({known[folder] for folder in matches}) == 1:
         matches = _living_or_newest(parent, {folder: runs[folder] for folder in matches})
@@ -143,8 +150,15 @@ def find_run(parent: Path, name: str) -> RunFolder:
         return RunFolder(parent / matches[0])
     if matches:
         raise UserError(f"'{name}' means several runs", "give more of the name: " + ", ".join(matches))
-    hint = did_you_mean(name, {*known, *known.values()}) if known else "start one with 'frieze train'"
-    raise UserError(f"there is no run '{name}' in {parent}", hint)
+    raise UserError(f"there is no run '{name}' in {parent}", _other_names(known, name))
+
+
+def _other_names(known: Mapping[str, str], name: str) -> str:
+    """A hint: the name or folder that is like `name`, else the runs, each by its name alone."""
+    if not known:
+        return "start one with 'frieze train'"
+    near = nearest(name, (*known, *known.values()))
+    return f"did you mean '{near}'?" if near else did_you_mean(name, set(known.values()))
 
 
 def _living_or_newest(parent: Path, same: dict[str, RunInfo | UserError]) -> list[str]:

@@ -75,6 +75,19 @@ def checked_rendezvous(address: str) -> str:
     return address
 
 
+def check_elsewhere(rendezvous: str | None, script: Path | None, options: Sequence[str]) -> None:
+    """Refuse what `line_of`, `slurm_script` and `write_script` would, before a run is made.
+
+    Raises:
+        UserError: as they do.
+    """
+    if rendezvous is not None:
+        checked_rendezvous(rendezvous)
+    _check_options(options)
+    if script is not None and script.exists():
+        raise _taken(script)
+
+
 def line_of(run: RunFolder, nodes: int, processes: int, rendezvous: str, *, uploads: bool = False) -> str:
     """What each machine runs, all of them the same: which is the first they find out where they meet.
 
@@ -106,18 +119,7 @@ def slurm_script(
     Raises:
         UserError: an option that is none, or that the script itself sets.
     """
-    for option in options:
-        name = option.partition("=")[0]
-        if not _SLURM_OPTION.fullmatch(option):
-            raise UserError(
-                f"'{option}' is no option of sbatch",
-                "give NAME=VALUE as in --sbatch time=12:00:00, without dashes",
-            )
-        if name in _OURS:
-            raise UserError(
-                f"--sbatch {name} cannot be given: the job needs its own",
-                "set machines and GPUs with --nodes and --processes",
-            )
+    _check_options(options)
     python = shlex.quote(sys.executable)
     begun = _UPLOADS.format(python=python, module=_PUBLISH, publish=locations.PUBLISH, log=locations.LOG)
     return _SCRIPT.format(
@@ -135,6 +137,21 @@ def slurm_script(
     )
 
 
+def _check_options(options: Sequence[str]) -> None:
+    for option in options:
+        name = option.partition("=")[0]
+        if not _SLURM_OPTION.fullmatch(option):
+            raise UserError(
+                f"'{option}' is no option of sbatch",
+                "give NAME=VALUE as in --sbatch time=12:00:00, without dashes",
+            )
+        if name in _OURS:
+            raise UserError(
+                f"--sbatch {name} cannot be given: the job needs its own",
+                "set machines and GPUs with --nodes and --processes",
+            )
+
+
 def write_script(file: Path, script: str) -> None:
     """Write a job script; what has its name already stays.
 
@@ -144,7 +161,13 @@ def write_script(file: Path, script: str) -> None:
     try:
         with drafted_file(file, replace=False) as draft:
             draft.write_text(script, "utf-8")
+    except FileExistsError as error:
+        raise _taken(file) from error
     except OSError as error:
         raise UserError(
             f"{file} cannot be written: {error.strerror or error}", "choose another place or name"
         ) from error
+
+
+def _taken(file: Path) -> UserError:
+    return UserError(f"there is a file {file} already", "choose another name, or remove it")

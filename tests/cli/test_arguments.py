@@ -139,3 +139,6 @@ def test_a_filter_of_several_words_wants_quotes(collection: Path, frieze: Frieze
     done = frieze("ls", "fox", "-outdoors")
     assert done.code == 2
     assert "in quotes" in done.err
+    done = frieze("ls", "fox", "--onlyy", "5")
+    assert done.code == 2
+    assert "no such option: --onlyy" in done.err  # it is this that made a word of 5

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,9 @@ def test_names_complete_by_a_unique_beginning(make_run: MakeRun, tmp_path: Path)
     with pytest.raises(UserError, match="no run 'wulf'") as missing:
         find_run(parent, "wulf")
     assert "wolf" in missing.value.hint
+    with pytest.raises(UserError) as missing:
+        find_run(parent, "1234")
+    assert missing.value.hint == "known: fox, wolf"  # not each folder as well
 
 
 def test_a_name_of_several_runs_means_the_living_one_else_the_newest(
@@ -159,3 +163,11 @@ def test_one_damaged_run_hides_no_other(tmp_path: Path) -> None:
     (broken.path / "run.json").write_text("")
     assert [each.name for each in list_runs(tmp_path)] == [whole.path.name]
     assert find_run(tmp_path, "whole").path == whole.path
+    with pytest.raises(UserError, match="is damaged"):
+        find_run(tmp_path, "broken")  # its name is known of its folder alone
+
+
+def test_a_fork_that_has_not_begun_stands_where_it_comes_from(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    run.write_info(replace(run.info(), forked_from="other", from_step=7))
+    assert list_runs(tmp_path / "runs")[0].step == 7

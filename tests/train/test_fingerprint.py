@@ -88,4 +88,4 @@ def test_weights_altered_before_a_resume_are_refused(make_run, work, model, what
     assert work(run) == 3
     said = capsys.readouterr().err
     assert "the base model is not what the run was started with" in said
-    assert "put back what was there, or start a new run" in said
+    assert "put back what was there, or go on with this one as a new run" in said

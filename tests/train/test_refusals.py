@@ -246,7 +246,7 @@ def test_pictures_gone_or_grown(make_run, work, events_of, capsys) -> None:
     (folder / "03.png").unlink()
     (folder / "04.png").write_bytes(b"another")
     what = refused(run, work, events_of, capsys)
-    assert "(and 1 more)" in what
+    assert ", and 1 more is gone or changed" in what
     assert not any(isinstance(event, StepDone) for event in events_of(run))
 
 

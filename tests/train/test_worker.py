@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -308,6 +309,17 @@ def test_a_bug_has_a_sentence_and_a_traceback(make_run, work, events_of, monkeyp
     assert "log.txt" in failed.hint
     assert "Traceback" in capsys.readouterr().err
     assert how_it_ended(run)["how"] == "failed"
+
+
+def test_a_run_that_cannot_go_on_stands_where_its_newest_state_is(make_run, work, events_of) -> None:
+    run = make_run("length.steps=3")
+    assert work(run) == 0
+    (run.path / "exit.json").unlink()  # as after a kill
+    manifest = Path(run.info().manifest)
+    manifest.rename(manifest.with_name("away"))
+    assert work(run) == 3
+    assert events_of(run)[-1].step == 3
+    assert how_it_ended(run) == {"how": "failed", "step": 3}
 
 
 class _Watching:

@@ -41,7 +41,7 @@ def open_sealed(info: RunInfo) -> Manifest:
     if manifest.digest != info.manifest_digest:
         raise UserError(
             f"the manifest {info.manifest} is not the one this run was started on",
-            "put the old manifest back, or start a new run",
+            "put the old manifest back, or go on with this one as a new run: 'frieze train MANIFEST --fork RUN'",
         )
     return manifest
 
@@ -61,9 +61,10 @@ def check_images(manifest: Manifest, recipe: Recipe, reporter: Reporter) -> Surv
         reporter.progress("checking images", done, rows)
     if first is not None:
         among = f" of {rows:,} looked at" if counted.is_sample else ""
-        more = f" (and {count - 1} more{among})" if count > 1 else ""
+        verb = "is" if count == 2 else "are"
+        more = f", and {count - 1:,} more{among} {verb} gone or changed" if count > 1 else ""
         what, hint = (
-            f"{first.path}{more}: {first.reason}",
+            f"{first.path}: {first.reason}{more}",
             "restore the files, or freeze again and start a new run",
         )
         if recipe.survival.changed_images == "stop":

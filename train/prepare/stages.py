@@ -72,7 +72,14 @@ class Trainable:
         Raises:
             UserError: the state is of other weights, of other sizes, or in another order.
         """
-        self.trained.load(state.weights)
+        try:
+            self.trained.load(state.weights)
+        except UserError as error:
+            raise UserError(
+                f"the saved state of step {state.step:,} is of other weights: {error.what}",
+                "only a recipe that trains weights of the same sizes goes on from it; adapter.start begins anew with"
+                " those of a file",
+            ) from error
         with self.trained.whole():
             order = order_of(self.trained.weights)
         if state.order and state.optimizer and state.order != order:

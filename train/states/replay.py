@@ -32,7 +32,7 @@ from curator.contract.run.stop_signals import StopSignals
 from train.optim.optimizers import set_rates
 from train.prepare.job import prepare
 from train.report import Reporter
-from train.states.resume import tensors_in
+from train.states.resume import UNREADABLE, tensors_in
 from train.states.state_writer import state_now
 
 if TYPE_CHECKING:
@@ -200,11 +200,15 @@ class _Comparison:
                 self.report.differs(step, f"{what}: {is_now!r} now, {was!r} then")
 
     def _compare_state(self, step: int, now: State, place: Path) -> None:
-        weights, optimizer = tensors_in(place)
+        self.report.states.append(step)
+        try:
+            weights, optimizer = tensors_in(place)
+        except UNREADABLE as error:
+            self.report.differs(step, f"the saved state cannot be read: {type(error).__name__}: {error}")
+            return
         then = dict(_numbers({"weights": weights, "optimizer": optimizer}))
         ours = dict(_numbers({"weights": now.weights, "optimizer": now.optimizer}))
-        self.report.states.append(step)
-        self.report.tensors = len(ours)
+        self.report.tensors += len(ours)
         for name in sorted({*then, *ours}):
             if name not in then or name not in ours or not _same(then[name], ours[name]):
                 self.report.differs(step, name)

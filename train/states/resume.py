@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _WEIGHTS = "adapter.safetensors"
+UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError, EOFError)
+"""What the readers of a state's files raise of damaged ones."""
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,7 @@ def newest_state(folder: Path, identity: Identity, passed_over: Callable[[str, s
     for place in reversed(whole_states(folder)):
         try:
             return _read(place, identity)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            RuntimeError,
-            SafetensorError,
-            pickle.UnpicklingError,
-            EOFError,
-        ) as error:  # the one before it gives the same run, only later
+        except UNREADABLE as error:  # the one before it gives the same run, only later
             passed_over(place.name, f"{type(error).__name__}: {error}")
     return None
 
@@ -144,7 +138,8 @@ def _read(place: Path, identity: Identity) -> State:
     for name, what in (("base", "the base model is"), ("masks", "the mask files beside the images are")):
         if getattr(saved, name) not in (None, getattr(identity, name)):
             raise UserError(
-                f"{what} not what the run was started with", "put back what was there, or start a new run"
+                f"{what} not what the run was started with",
+                "put back what was there, or go on with this one as a new run: 'frieze train --fork RUN'",
             )
     if saved.effective_batch not in (None, identity.effective_batch):
         raise UserError(

@@ -79,6 +79,9 @@ class _Line:
         self.options: list[str] = []
         self.others: list[str] = []
         self.plain: list[str] = []  # behind `--`, taken as they are
+        self._has_unknown = (
+            False  # an option that is refused later, and may have left its value among the words
+        )
 
     def has(self, word: str) -> bool:
         """Whether the command has an option of that name."""
@@ -92,6 +95,7 @@ class _Line:
             what = f"a list of images is no filter: {FROM} has no place where a filter is kept"
             raise UserError(what, KEEP_LIST)
         self.options.append(word)
+        self._has_unknown |= word.partition("=")[0] not in self._own
         if word not in self._with_value:
             return
         value = next(left, None)
@@ -130,7 +134,7 @@ class _Line:
         """Refuse an argument that looks like an option, or is a further word of the filter before it."""
         hint = f"for this very text put '--' before it: -- {word}"
         self._refuse_misspelt(word, hint)
-        if at == len(self._places) and at and is_filter(self._places[-1]):
+        if at == len(self._places) and at and is_filter(self._places[-1]) and not self._has_unknown:
             raise UserError(f"{word} is a word too many", "put a filter of several words in quotes")
         if word.startswith(tuple(_DASHES)) and not (at < len(self._places) and is_filter(self._places[at])):
             raise UserError(f"{word} begins with a dash, and is no option", hint)

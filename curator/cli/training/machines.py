@@ -12,6 +12,7 @@ import typer
 from curator.cli.shared.output import put, put_json, say
 from curator.contract.errors import UserError
 from curator.contract.text import counted
+from curator.session.training.elsewhere import check_elsewhere, write_slurm_script
 
 if TYPE_CHECKING:
     from curator.cli.schemas.runs import RunStart
@@ -102,6 +103,9 @@ class Beginning:
             raise UserError(f"{word} cannot be given with --queue", "leave one of them out")
         if self.slurm == "-" and self.as_json:
             raise UserError("--slurm - prints the script itself", "name a file, or leave --json out")
+        if self.is_elsewhere:
+            script = Path(self.slurm) if self.slurm not in (None, "-") else None
+            check_elsewhere(self.rendezvous, script, self.sbatch)
 
     def tell(self, runs: Runs, run: RunFolder) -> None:
         """Print or write what begins the run elsewhere."""
@@ -115,7 +119,7 @@ class Beginning:
                 put(script.rstrip("\n"))
                 return
             file = Path(self.slurm or "")
-            runs.write_slurm_script(file, script)
+            write_slurm_script(file, script)
             command, begun_by = f"sbatch {file}", "this is run"
         if self.as_json:
             report: RunStart = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from curator.contract.run.run_folder import RunFolder
     from curator.session.training.runs import Runs
 
+_OWN_RECIPE = "a run goes on with its own manifest and recipe"
+_LOOK = "it looks at a run that begins: frieze train MANIFEST --recipe RECIPE --check"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -124,14 +126,16 @@ def train(
     waits = queued_of(queued, device, retry, processes)
     how = Beginning(processes, detach, as_json, nodes or 1, rendezvous, slurm, sbatch or (), waits)
     how.check("--check" if check else "--dry-run" if dry_run else "")
+    looks = {"--dry-run": dry_run, "--check": check, "--whole": whole}
     if resume is not None:
         beside = {"a manifest": manifest, "--recipe": recipe, "--model": model, "--name": name}
-        _refuse_beside_resume({**beside, "--set": sets, "--dry-run": dry_run, "--check": check})
-        _refuse_beside_resume({"--whole": whole, "--fork": fork})
+        _refuse_beside("--resume", {**beside, "--set": sets, "--fork": fork}, _OWN_RECIPE)
+        _refuse_beside("--resume", looks, _LOOK)
         _resume(runs_of(collection), resume, how)
         return
     if fork is not None:
-        _refuse_beside_fork({"--recipe": recipe, "--dry-run": dry_run, "--check": check, "--whole": whole})
+        _refuse_beside("--fork", {"--recipe": recipe}, "a fork has its run's recipe; change it with --set")
+        _refuse_beside("--fork", looks, _LOOK)
         path = manifest_file(manifest, collection) if manifest else None
         changes = [*(sets or ()), *_model_set(model)]
         _fork(runs_of(collection), fork, changes, how, manifest=path, name=name)
@@ -184,20 +188,10 @@ def _model_set(model: str | None) -> list[str]:
     return [f"model.path={toml_value(model)}"]
 
 
-def _refuse_beside_resume(given: dict[str, object]) -> None:
+def _refuse_beside(option: str, given: Mapping[str, object], hint: str) -> None:
     for word, value in given.items():
         if value:
-            raise UserError(
-                f"{word} cannot be given with --resume", "a run goes on with its own manifest and recipe"
-            )
-
-
-def _refuse_beside_fork(given: dict[str, object]) -> None:
-    for word, value in given.items():
-        if value:
-            raise UserError(
-                f"{word} cannot be given with --fork", "a fork has its run's recipe; change it with --set"
-            )
+            raise UserError(f"{word} cannot be given with {option}", hint)
 
 
 def _fork(
@@ -226,7 +220,10 @@ def _fork(
 def _resume(runs: Runs, name: str, how: Beginning) -> None:
     run = runs.find(name)
     if run.status() == "finished":
-        raise UserError(f"the run {run.path.name} is finished", "start another with 'frieze train MANIFEST'")
+        raise UserError(
+            f"the run {run.path.name} is finished",
+            "to train it longer: 'frieze train --fork RUN --set length.steps=N'",
+        )
     if how.queued is not None:
         runs.queue.add(run, how.queued)
     elif not how.is_elsewhere:

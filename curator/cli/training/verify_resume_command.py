@@ -61,16 +61,17 @@ def verify_resume(
 
 
 def _put(report: dict[str, Any]) -> None:
-    put(f"trained steps {report['from_step'] + 1:,} to {report['to_step']:,} once more")
-    compared = (
-        [f"{counted(report['losses'], 'loss', 'losses')} and gradient norms"] if report["losses"] else []
-    )
+    first, last = report["from_step"] + 1, report["to_step"]
+    put(f"trained step{f' {first:,}' if first == last else f's {first:,} to {last:,}'} once more")
+    norms = "gradient norm" if report["losses"] == 1 else "gradient norms"
+    compared = [f"{counted(report['losses'], 'loss', 'losses')} and {norms}"] if report["losses"] else []
     if report["resumed_at"]:
         compared.append(f"{counted(report['tensors'], 'tensor')} with those of a second time, resumed at step"
                         f" {report['resumed_at']:,}")  # fmt: skip
     elif report["states"]:
         at = ", ".join(f"{step:,}" for step in report["states"])
-        compared.append(f"{counted(report['tensors'], 'tensor')} with the saved state of step {at}")
+        which = "state of step" if len(report["states"]) == 1 else "states of steps"
+        compared.append(f"{counted(report['tensors'], 'tensor')} with the saved {which} {at}")
     put(f"compared {', '.join(compared)}" if compared else "nothing is on record to compare them with")
     difference = report["first_difference"]
     if difference is None:

@@ -258,10 +258,10 @@ class RunFolder:
         """
         if action not in ACTIONS:
             raise UserError(f"a run cannot '{action}'", did_you_mean(action, ACTIONS))
-        if self.status() != "running":
-            raise UserError(
-                f"the run {self.path.name} is not running", "start it again with 'frieze train --resume'"
-            )
+        if (status := self.status()) != "running":
+            again = "start it again with 'frieze train --resume'"
+            hint = "it is finished; 'frieze train --fork' trains it longer" if status == "finished" else again
+            raise UserError(f"the run {self.path.name} is not running", hint)
         with self._writing():
             self.requests_dir.mkdir(exist_ok=True)
             (self.requests_dir / f"{time.time_ns():020d}-{action}").touch()

@@ -58,7 +58,7 @@ class Runs:
         """Start a training of `manifest` that lives on when this program ends, and what uploads its checkpoints.
 
         One that is `queued` begins when its turn comes. Without `begins` it is made for several machines to begin: see
-        `line_of` and `write_slurm_script`.
+        `line_of` and `slurm_script`.
 
         Raises:
             UserError: the run cannot start, or its checkpoints could never be uploaded as the recipe says.
@@ -120,13 +120,6 @@ class Runs:
         from curator.runs.machines import slurm_script
 
         return slurm_script(run, nodes, processes, options, uploads=_publishes(run))
-
-    @staticmethod
-    def write_slurm_script(file: Path, script: str) -> None:
-        """Write that script; a file that is there stays."""
-        from curator.runs.machines import write_script
-
-        write_script(file, script)
 
     def check_models(self, recipe: Recipe) -> list[TrainingWarning]:
         """What is doubtful in a recipe's models; refuses those that are not there or cannot be trained so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,3 +56,21 @@ def test_the_processes_of_all_machines_are_counted(
     beginning = Beginning(**PLAIN | given)
     beginning.check(look)
     assert beginning.all_processes == total
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"nodes": 2, "rendezvous": "box1"}, "'box1' is no HOST:PORT"),
+        ({"slurm": "other.sh", "sbatch": ("--time=1",)}, "'--time=1' is no option of sbatch"),
+        ({"slurm": "job.sh"}, "there is a file job.sh already"),
+    ],
+)
+def test_what_no_machine_could_begin_is_refused_before_a_run_is_made(
+    given: dict[str, Any], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "job.sh").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        Beginning(**PLAIN | given).check("")
+    assert caught.value.what == what

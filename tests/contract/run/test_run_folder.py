@@ -175,3 +175,11 @@ def test_a_recipe_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="no UTF-8"):
         RunFolder.create(tmp_path / "runs", "x", os.fsdecode(b"path = \xff"), tmp_path / "m", "")
     assert not any((tmp_path / "runs").iterdir())
+
+
+def test_a_finished_run_is_not_to_be_resumed(tmp_path: Path) -> None:
+    run = RunFolder.create(tmp_path, "fox", "", tmp_path / "m", "")
+    run.finish("finished", 3)
+    with pytest.raises(UserError) as asked:
+        run.request("pause")
+    assert "it is finished" in asked.value.hint

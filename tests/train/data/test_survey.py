@@ -69,4 +69,4 @@ def test_lost_files_among_many_are_refused(sampled, make_run, work, events_of, c
         file.unlink()
     assert work(run) == 3
     (failed,) = [event for event in events_of(run) if isinstance(event, RunFailed)]
-    assert failed.what.endswith("(and 2 more of 3 looked at): it is gone")
+    assert failed.what.endswith(": it is gone, and 2 more of 3 looked at are gone or changed")

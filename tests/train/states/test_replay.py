@@ -114,3 +114,16 @@ def test_what_cannot_be_replayed_is_refused(run: RunFolder, make_run) -> None:
         replay(run, None, None, silent)
     with pytest.raises(UserError, match="has no saved state"):
         stretch_of(make_run(*SETS, name="new"), None, None)
+
+
+def test_a_damaged_state_on_the_way_is_a_difference(run: RunFolder) -> None:
+    (run.state_dir / "step-00000004" / "optimizer.pt").write_bytes(b"cut")
+    found = replay(run, 2, 3, silent)
+    assert found.first_difference is not None
+    assert found.first_difference["step"] == 4
+    assert str(found.first_difference["what"]).startswith("the saved state cannot be read: ")
+    assert found.states == [4, 5]
+
+
+def test_the_tensors_of_every_state_are_counted(run: RunFolder) -> None:
+    assert replay(run, 2, 3, silent).tensors == 2 * replay(run, 2, 2, silent).tensors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from curator.contract.errors import UserError
 from curator.contract.run.events import RunEnded, RunFailed, StepDone, Warned
 from train.report import Reporter
 
@@ -45,6 +47,36 @@ def wait_for(is_so: Callable[[], bool]) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("it never came")
+
+
+def test_a_run_that_cannot_begin_on_a_full_disk_says_so(
+    small_disk: Path, make_run, work, events_of, monkeypatch
+) -> None:
+    """Its log lies on that disk too."""
+    run = make_run("length.steps=1")
+
+    def prepare(*_: object) -> None:
+        fill(small_disk)
+        raise UserError("the run needs more than the disk has", "free space")
+
+    monkeypatch.setattr("train.prepare.job.prepare", prepare)
+    with run.log_path.open("w", buffering=1) as log:
+        monkeypatch.setattr("sys.stderr", log)
+        assert work(run) == 3
+    assert run.log_path.read_text() == "the run needs more than the disk has\nfree space\n"
+    assert [type(event) for event in events_of(run)] == [RunFailed, RunEnded]
+    assert run.status() == "failed"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device is always full")
+def test_what_cannot_be_written_to_a_log_is_lost_and_no_more(make_run, events_of) -> None:
+    run = make_run("length.steps=1")
+    with Path("/dev/full").open("w") as log:
+        line = [sys.executable, "-u", "-m", "train", str(run.path)]
+        assert subprocess.run(line, stdout=log, stderr=log, check=False).returncode == 0
+        again = subprocess.run(line, stdout=log, stderr=log, check=False)
+    assert again.returncode == 0  # it says that the run is finished
+    assert events_of(run)[-1].how == "finished"
 
 
 def test_a_run_trains_on_while_its_disk_is_full_and_ends_well_once_there_is_room(
