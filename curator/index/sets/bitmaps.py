@@ -37,6 +37,10 @@ class Flag(IntEnum):
 
 FIRST_TAG = 16
 _MOST_BYTES = 64 << 20
+_BITMAP_BYTES, _CONTAINER_BYTES = (
+    130,
+    60,
+)  # measured on CRoaring 4 in 64 bits: what malloc takes beside the numbers
 _SPARSE = 4096  # roaring lists a container's numbers up to here, and keeps a bitset above
 _NO_RUNS = 12346  # the portable format's first number where no container is a list of runs
 
@@ -127,8 +131,15 @@ class Bitmaps:
 
 
 def _weight(images: BitMap) -> int:
-    """About the bytes a bitmap holds: two a number, or a bit for each image up to the last."""
-    return 200 + min(2 * len(images), (images.max() if images else 0) // 8)
+    """About the bytes a bitmap takes: two a number, or a bit for each image up to the last; and 60 for each of its
+    containers of 65,536 images, which are most of a tag that few images have.
+    """
+    last = images.max() if images else 0
+    return (
+        _BITMAP_BYTES
+        + _CONTAINER_BYTES * min(len(images), (last >> 16) + 1)
+        + min(2 * len(images), last // 8)
+    )
 
 
 def of_mask(mask: NDArray[np.bool_]) -> BitMap:
