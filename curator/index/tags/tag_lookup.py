@@ -33,15 +33,11 @@ class TagLookup:
         self._first_alias = len(tags)
         self._tags = np.concatenate((tags, np.array([tag for tag, _ in aliases], np.int64)))
         texts = [*([names] if len(tags) else ()), *map(folded, self._aliases)]
-        self._text = (_BREAK + _BREAK.join(texts) + _BREAK).translate(_PARTS)
-        self._chars = np.frombuffer(self._text.encode("utf-32-le"), np.uint32)
-        self._starts = np.flatnonzero(self._chars == ord(_BREAK))[:-1] + 1
-        known = np.zeros(int(self._chars.max()) + 1, bool)
-        known[self._chars] = True
-        in_words = [number for number in np.flatnonzero(known).tolist() if chr(number).isalnum()]
-        known[:] = False
-        known[in_words] = True
-        self._in_word = known[self._chars]
+        text = (_BREAK + _BREAK.join(texts) + _BREAK).translate(_PARTS)
+        self._text = text.encode()  # a quarter of what numpy would make of its characters
+        self._bytes = np.frombuffer(self._text, np.uint8)
+        self._starts = np.flatnonzero(self._bytes == ord(_BREAK))[:-1] + 1
+        self._in_word = _in_words(text)
 
     def find(self, typed: str, counts: NDArray[np.int64], limit: int) -> list[Match]:
         """Names that start so, then those with a word that does, then the rest; the common first in each.
@@ -79,9 +75,22 @@ class TagLookup:
         return rows[first], rank[first]
 
     def _places(self, wanted: str) -> Ints:
-        if len(wanted) == 1:  # on every other name
-            return np.flatnonzero(self._chars == ord(wanted))
-        return np.fromiter((hit.start() for hit in re.finditer(re.escape(wanted), self._text)), np.int64)
+        sought = wanted.encode()
+        if len(sought) == 1:  # on every other name
+            return np.flatnonzero(self._bytes == sought[0])
+        return np.fromiter((hit.start() for hit in re.finditer(re.escape(sought), self._text)), np.int64)
 
     def _alias(self, row: int) -> str:
         return self._aliases[row - self._first_alias] if row >= self._first_alias else ""
+
+
+def _in_words(text: str) -> NDArray[np.bool_]:
+    """Of each byte of a text in UTF-8, whether it is of a letter or digit."""
+    chars = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    known = np.zeros(int(chars.max()) + 1, bool)
+    known[chars] = True
+    in_words = [number for number in np.flatnonzero(known).tolist() if chr(number).isalnum()]
+    known[:] = False
+    known[in_words] = True
+    sizes = 1 + (chars >= 1 << 7) + (chars >= 1 << 11) + (chars >= 1 << 16)
+    return np.repeat(known[chars], sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,13 +82,19 @@ def test_aliases_find_their_tag_and_are_named(collection: Collection) -> None:
     assert names(collection, "arto") == []
 
 
-words = st.text(alphabet="ab_ (é", min_size=1, max_size=5).map(str.strip).filter(bool)
+def test_letters_of_any_script_make_words() -> None:
+    """A word begins behind no letter, however many bytes that takes."""
+    texts = ["bé", "éb", "漢b", "漢 b", "é b", "𝒳b"]
+    lookup = TagLookup(np.arange(len(texts)), "\n".join(texts), [])
+    found = [texts[match.tag] for match in lookup.find("b", np.arange(len(texts), 0, -1), 9)]
+    assert found == ["bé", "漢 b", "é b", "éb", "漢b", "𝒳b"]
+
+
+words = st.text(alphabet="ab_ (é漢𝒳", min_size=1, max_size=5).map(str.strip).filter(bool)
 
 
 @given(st.dictionaries(words, st.integers(0, 9), min_size=1, max_size=12), words)
 def test_every_part_of_every_name_is_found(counts: dict[str, int], typed: str) -> None:
-    import numpy as np
-
     numbers = {name: number for number, name in enumerate(counts)}
     names = "\n".join(folded(name) for name in numbers)
     lookup = TagLookup(np.array(list(numbers.values()), np.int64), names, [])
