@@ -189,7 +189,10 @@ class _Evaluation:
         return self._union(matching, f"{cls}:{pattern}", posts)
 
     def _union(self, tags: list[int], shown: str, more: BitMap | None = None) -> BitMap:
-        found = [*([more] if more else []), *(self._collection.bitmaps.of(tag) for tag in tags)]
+        found = [more] if more else []
+        for tag in tags:  # of a wildcard thousands
+            raise_if_cancelled(self._cancel)
+            found.append(self._collection.bitmaps.of(tag))
         alive = self._collection.images.alive()
         if not any(images.intersect(alive) for images in found):
             self.unknown.append(shown)

@@ -197,3 +197,19 @@ def test_filters_before_amid_and_after_a_fold(tmp_path: Path, monkeypatch: pytes
             fold_piece(made._store)
         assert said() == at_once
     assert Collection.open(tmp_path).check() == []
+
+
+def test_a_wildcard_is_given_up_between_two_of_its_tags(collection: Collection) -> None:
+    """Thousands of tags may fit it; whoever types the next letter does not wait for them."""
+    asked = 0
+
+    def cancel() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    select(collection, "t1", cancel)
+    once, asked = asked, 0
+    select(collection, "t*", cancel)
+    assert asked >= once + len(collection.tags.matching("t*")) - 1
+    assert len(collection.tags.matching("t*")) > 3
