@@ -79,7 +79,7 @@ def test_an_export_that_ends_early_leaves_no_file(collection: Collection, tmp_pa
         export_sqlite(collection, tmp_path / "out.db", progress=stop)
     assert not (tmp_path / "out.db").exists()
     (tmp_path / "out.db").write_text("mine")
-    with pytest.raises(UserError, match="already"):
+    with pytest.raises(UserError, match="is there, and no export"):
         export_sqlite(collection, tmp_path / "out.db")
     assert (tmp_path / "out.db").read_text() == "mine"
 

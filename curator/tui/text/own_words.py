@@ -35,6 +35,8 @@ _OWN = (
     (r"list the runs with 'frieze runs list'", "choose another one in Runs"),
     (r"follow it with 'frieze runs follow'", "enter in Runs shows it"),
     (r"start it again with 'frieze train --resume(?: \S+)?'", "r in Runs starts it again"),
+    (r"'frieze train --fork' trains it longer", "a fork by 'frieze train' trains it longer"),
+    (r"'frieze train --fork RUN (?:--set )?length\.steps=N'", "fork it by 'frieze train'"),
     (r"start another with 'frieze train MANIFEST'", "Train sets another one up"),
     (r"start one with 'frieze train'", "Train sets one up"),
     (r"hold it, release it or take it out: frieze runs queue .*", "Q shows the queue: h holds it, x takes it out"),

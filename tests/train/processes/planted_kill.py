@@ -1,5 +1,7 @@
 """Kills the process it is run in, at the KILL_AT-th of the places where a run may be torn; no place, no kill.
 
+With KILL_PLACE only the places of that name are counted: others come in an order that depends on how fast threads are.
+
 What each step was given (images, tokens, noise, timesteps) is appended to SEEN, a line for each.
 """
 
@@ -20,11 +22,14 @@ import torch
 
 _rank = os.environ.get("RANK", "0")
 _dies = _rank == os.environ.get("KILL_RANK", _rank)
+_place = os.environ.get("KILL_PLACE", "")
 _left = [int(os.environ.get("KILL_AT", "0")) if _dies else 0]  # places, this one the last
 
 
 def here(place: str) -> None:
     """Die, if this is the place."""
+    if _place not in ("", place):
+        return
     _left[0] -= 1
     if _left[0] == 0:
         Path(os.environ["SEEN"]).with_suffix(".places").open("a").write(f"{place}\n")
@@ -92,7 +97,7 @@ write = log.write
 
 def half_written(self: Any, event: Any) -> None:
     if type(event).__name__ == "StepDone":
-        if _left[0] == 1:
+        if _left[0] == 1 and not _place:
             os.write(self._file, b'{"event": "step_do')
         here("within an event's line")
     write(self, event)

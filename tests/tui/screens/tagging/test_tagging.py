@@ -162,6 +162,6 @@ async def test_an_image_that_the_model_has_not_seen_says_so(drive):
 async def test_without_jobs_it_says_how_to_start_one(drive):
     async with drive((80, 24)) as it:
         await it.press("9")
-        await it.sees("none yet: frieze propose MODEL")
+        await it.sees("none yet: n asks a tag model")
         await it.press("x", "r", "enter")
         assert "Traceback" not in it.text
