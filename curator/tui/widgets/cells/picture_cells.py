@@ -106,13 +106,10 @@ class PictureCells(CellList):
             self._repaint_changed()
 
     def _view_changed(self) -> None:
-        """Have the pictures made that are seen, then those of the page below and above; none while one passes by."""
+        """Have the pictures made that are seen, then those of the page below and above."""
         shape = self.shape
         if shape is None:
             self._feed.want([])
-            pictures_of(self).put(self, [])
-            return
-        if self._rest:
             pictures_of(self).put(self, [])
             return
         seen = self.visible_positions()
@@ -126,7 +123,7 @@ class PictureCells(CellList):
 
     def _placed(self, position: int, shape: Shape) -> Placed | None:
         request = self._request(position)
-        if request is None:
+        if request is None or self._rest:
             return None
         region = self._region(position, shape)
         picture = self._feed.picture(request)
