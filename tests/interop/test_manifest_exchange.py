@@ -143,6 +143,12 @@ def test_kohya_folders_can_be_read_by_kohyas_rules(home: Collection, tmp_path: P
     assert plan_import(target, "kohya-folders").subsets[1].class_tokens == "cats - co"
     with open_manifest(frozen(home, "first")) as manifest, pytest.raises(UserError, match="not empty"):
         write_kohya_folders(manifest, target, copy=False)
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        open_manifest(frozen(home, "first")) as manifest,
+        pytest.raises(UserError, match="pipe is no folder"),
+    ):
+        write_kohya_folders(manifest, tmp_path / "pipe", copy=False)
 
 
 def test_a_tree_with_multiply_becomes_flat_folders(draw: Any, collection: Collection, tmp_path: Path) -> None:

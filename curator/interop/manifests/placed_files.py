@@ -36,6 +36,8 @@ def export_folder(folder: Path, *, replace: bool = False) -> Generator[Path]:
             (draft / EXPORT_MARKER).touch()
             yield draft
     except TakenError:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is no folder", "name a new one") from None
         what = f"the folder {folder} is not empty"
         if (folder / EXPORT_MARKER).exists() and not replace:
             raise ReplaceableError(what, "name a new one, or replace the export with --replace") from None

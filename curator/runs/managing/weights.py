@@ -51,7 +51,7 @@ def weights_of(run: RunFolder, checkpoint: str = "") -> Path:
 
 def _is_weights(path: Path) -> bool:
     """Whether it is a single file, or a diffusers folder."""
-    return path.suffix == ".safetensors" or (path / "model_index.json").is_file()
+    return (path.suffix == ".safetensors" and path.is_file()) or (path / "model_index.json").is_file()
 
 
 def _files_by_step(run: RunFolder) -> dict[str, str]:
@@ -85,7 +85,7 @@ def export_weights(
             or no space or right to write.
     """
     weights = weights_of(run, checkpoint)
-    _refuse_other_folder(weights, target)
+    _refuse_what_is_no_weights(weights, target)
     files = [weights] if weights.is_file() else [each for each in weights.rglob("*") if each.is_file()]
     total = sum(each.stat().st_size for each in files)
     copied = 0
@@ -117,9 +117,13 @@ def export_weights(
     return Exported(weights, total)
 
 
-def _refuse_other_folder(weights: Path, target: Path) -> None:
-    """A folder of a person's own is never replaced: only one of weights is."""
+def _refuse_what_is_no_weights(weights: Path, target: Path) -> None:
+    """What is a person's own is never replaced: only weights are. Nor is a folder copied into itself."""
     if target.is_dir() and weights.is_file():
         raise UserError(f"{target} is a folder", "name a file in it")
+    if target.is_file() and (weights.is_dir() or not _is_weights(target)):
+        raise UserError(f"{target} is there, and no such weights", "name a new one")
+    if weights.is_dir() and weights.resolve() in target.resolve().parents:
+        raise UserError(f"{target} is inside of what is to be copied", "choose another place")
     if weights.is_dir() and target.is_dir() and any(target.iterdir()) and not _is_weights(target):
         raise UserError(f"the folder {target} is not empty, and no model", "name a new one")

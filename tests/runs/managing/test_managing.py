@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 from curator.contract.recipe.recipe import Recipe
 from curator.contract.recipe.toml_file import dump_recipe, with_values
 from curator.contract.run import events as ev
@@ -17,6 +17,7 @@ from curator.runs import launch
 from curator.runs.managing.comparison import curves_of, knobs_apart, side_of
 from curator.runs.managing.naming import rename_run
 from curator.runs.managing.removal import belongings, delete_run
+from curator.runs.managing.weights import export_weights
 
 MakeRun = Callable[..., RunFolder]
 Until = Callable[[Callable[[], bool]], None]
@@ -108,3 +109,26 @@ def test_two_runs_side_by_side(tmp_path: Path) -> None:
     assert (curves.training[-1].first, curves.training[-1].second) == (0.25, None)
     assert curves.fixed_noise == ((20, None, 0.5), (40, 0.5, None))
     assert curves.validation == ((20, 0.25, 0.25),)
+
+
+@pytest.mark.parametrize("name", ["diary.txt", "mine.safetensors", "out/model/copy"])
+def test_what_is_no_weights_is_never_replaced_by_them(make_run: MakeRun, name: str) -> None:
+    """A folder of weights takes the place of no file, none that is only named so, and is not copied into itself."""
+    run = make_run("first")
+    model, target = run.output_dir / "model", run.path / "diary.txt"
+    model.mkdir(parents=True)
+    (model / "model_index.json").write_text("{}")
+    if name == "mine.safetensors":
+        target = run.path / name
+        target.mkdir()
+        (target / "letter").write_text("dear")
+    elif name == "out/model/copy":
+        target = model / "copy"
+    else:
+        target.write_text("dear diary")
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+    with pytest.raises(UserError) as refused:
+        export_weights(run, target, "model", replace=True)
+    assert not isinstance(refused.value, ReplaceableError)
+    assert ("inside" in refused.value.what) == (target.name == "copy")
+    assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before

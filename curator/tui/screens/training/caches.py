@@ -41,6 +41,7 @@ KEYS = (
     KeyAction("caches.close", "escape", "close", "back", "back"),
 )
 _GIB = 1 << 30
+_MOST = 1e9  # days or GiB that one can mean
 _LEAST_NAME = 16  # cells of a model's name, before what else there is gets room
 
 
@@ -217,7 +218,8 @@ class CachesScreen(Screen[None]):
                 )
                 count = counted(sum(done.entries.values()), "entry", "entries")
                 self.notify(f"{count}, {bytes_in_words(done.bytes)}{in_use}", title="Removed", markup=False)
-            self._damaged = {}
+                if wanted.damaged:
+                    self._damaged = {}
             self._look()
 
         do_longer(self, "removing", lambda tell: self._pruned(wanted, tell, is_dry=False), told)
@@ -247,6 +249,8 @@ def _checked(values: Mapping[str, str]) -> _Wanted:
     for label, number in (("unused days", days), ("at most GiB", gib)):
         if number is not None and not number >= 0:
             raise UserError(f"{label}: {number:g} is less than none", "type 0 or more, or leave it empty")
+        if number is not None and number > _MOST:
+            raise UserError(f"{label}: {number:g} is more than there can be", "type less, or leave it empty")
     wanted = _Wanted(
         yes_or_no(values, "unused", "unneeded"),
         yes_or_no(values, "damaged", "damaged"),

@@ -54,12 +54,7 @@ def ask_delete(screen: Screen, runs: Runs, run: RunFolder, deleted: Callable[[],
 
 
 def ask_for_weights(screen: Screen, runs: Runs, run: RunFolder) -> None:
-    """Ask which of its weights, and where to, and copy them.
-
-    Raises:
-        UserError: it has none yet.
-    """
-    last, known = runs.weights.of(run), runs.weights.all(run)
+    """Ask which of its weights, and where to, and copy them; in a thread, for the events of a long run are read."""
 
     def check(values: Mapping[str, str]) -> _Wanted:
         weights = values["weights"].strip()
@@ -76,11 +71,16 @@ def ask_for_weights(screen: Screen, runs: Runs, run: RunFolder) -> None:
 
         do_writing(screen, "copying", work, lambda done: _tell(screen, wanted.target, done), bytes_in_words)
 
-    lines = (
-        FormLine("weights", "weights", last.name, "a file of the run, or a step", words_of(known)),
-        FormLine("target", "copy to", "", f"such as ~/loras/{visible(run.info().name)}.safetensors", paths()),
-    )
-    screen.app.push_screen(Form(f"Weights of {visible(run.path.name)}", lines, check), begin)
+    def ask(found: tuple[Path, dict[str, str]]) -> None:
+        last, known = found
+        hint = f"such as ~/loras/{visible(run.info().name)}.safetensors"
+        lines = (
+            FormLine("weights", "weights", last.name, "a file of the run, or a step", words_of(known)),
+            FormLine("target", "copy to", "", hint, paths()),
+        )
+        screen.app.push_screen(Form(f"Weights of {visible(run.path.name)}", lines, check), begin)
+
+    write(screen, lambda: (runs.weights.of(run), runs.weights.all(run)), ask)
 
 
 def _tell(screen: Screen, target: Path, done: Exported | None) -> None:

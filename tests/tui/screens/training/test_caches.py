@@ -50,6 +50,9 @@ async def test_what_is_damaged_is_found_and_removed_alone(
         await it.sees("1 entry is damaged, and never used")
         await it.press("p")
         await it.sees("Prune the caches")
+        await it.press("tab", "tab", "tab", *"inf", "enter")
+        await it.sees("inf is more than there can be")
+        await it.press("ctrl+u", "shift+tab", "shift+tab", "shift+tab")
         await it.press("ctrl+u", *"no", "enter")
         await it.sees("Remove 1 entry, ")
         assert sum(each.entries for each in session.caches.all()) == 12
