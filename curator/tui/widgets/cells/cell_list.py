@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from rich.segment import Segment
 from textual import events
@@ -29,18 +29,28 @@ _OF_A_GRID = ("sideways", "enlarge")
 
 
 class Shape(NamedTuple):
-    """A grid as it is seen: so many cells beside each other and below each other, each of so many lines."""
+    """A grid as it is seen: so many cells beside each other and below each other, each of so many lines.
+
+    `width` is that of all cells of a row together.
+    """
 
     across: int
     down: int
     high: int
+    width: int
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Where the cells of a row begin, and the last one ends."""
+        return _edges(self.width, self.across)
 
 
 def shape_within(width: int, height: int, lines: int) -> Shape:
     """The grid of cells about `lines` high, and about as wide as high to the eye, that fills its room."""
     down = max(1, height // lines)
     high = max(1, height // down)
-    return Shape(max(1, int(width / max(_LEAST_CELLS, 2 * (high - 2)) + _SIDEWAYS)), down, high)
+    across = max(1, int(width / max(_LEAST_CELLS, 2 * (high - 2)) + _SIDEWAYS))
+    return Shape(across, down, high, width)
 
 
 def other_size(width: int, height: int, lines: int, by: int) -> int:
@@ -56,7 +66,6 @@ def other_size(width: int, height: int, lines: int, by: int) -> int:
 
 @lru_cache(maxsize=16)
 def _edges(width: int, across: int) -> tuple[int, ...]:
-    """Where the cells of a row begin, and the last one ends."""
     return tuple(column * width // across for column in range(across + 1))
 
 
@@ -65,6 +74,14 @@ class Looks(NamedTuple):
 
     written: Hashable
     drawn: Hashable
+
+
+class Cell(Protocol):
+    """A cell to draw."""
+
+    def line(self, number: int) -> Strip:
+        """One line of it, exactly as wide as the cell, with the background in its styles."""
+        ...
 
 
 class CellList(LineList):
@@ -94,8 +111,8 @@ class CellList(LineList):
         self.refresh()
 
     @abstractmethod
-    def _cell_line(self, position: int, line: int, width: int, high: int) -> Strip:
-        """One line of a cell, exactly `width` wide, with the background in its styles."""
+    def _cell(self, position: int, width: int, high: int) -> Cell:
+        """The cell of a position, in so many columns and lines."""
 
     @abstractmethod
     def _looks(self, position: int) -> Looks:
@@ -153,16 +170,13 @@ class CellList(LineList):
             return False
         return True
 
-    def _edges(self, shape: Shape) -> tuple[int, ...]:
-        return _edges(self.size.width - 1, shape.across)
-
     def _cell_width(self, position: int, shape: Shape) -> int:
-        edges, column = self._edges(shape), position % shape.across
+        edges, column = shape.edges, position % shape.across
         return edges[column + 1] - edges[column]
 
     def _region(self, position: int, shape: Shape) -> Region:
         row, column = divmod(position, shape.across)
-        left, right = self._edges(shape)[column : column + 2]
+        left, right = shape.edges[column : column + 2]
         return Region(left, (row - self._top_row(shape)) * shape.high, right - left, shape.high)
 
     # drawing
@@ -213,19 +227,32 @@ class CellList(LineList):
         shape = self._shape
         if shape is None or not self.count:
             return super()._strip(y)
-        below, line = divmod(y, shape.high)
-        edges, first = self._edges(shape), (self._top_row(shape) + below) * shape.across
-        plain, segments = self.rich_style, list[Segment]()
-        for column in range(shape.across):
-            width, position = edges[column + 1] - edges[column], first + column
-            if below >= shape.down or position >= self.count:
-                segments.append(Segment(" " * width, plain))
-                continue
-            segments += self._cell_line(position, line, width, shape.high)
-            if line == shape.high - 1:
-                self._painted[position] = self._looks(position)
+        return self._line_across(y, self._row_of_cells(y // shape.high, shape), shape)
+
+    def _strips(self) -> list[Strip]:
+        shape = self._shape
+        if shape is None or not self.count:
+            return super()._strips()
+        height = self.size.height  # which may be another than the shape's, while a resize is on its way
+        rows = [self._row_of_cells(below, shape) for below in range(height // shape.high + 1)]
+        return [self._line_across(y, rows[y // shape.high], shape) for y in range(height)]
+
+    def _row_of_cells(self, below: int, shape: Shape) -> list[tuple[int, Cell]]:
+        """The cells of a row that is seen, with their positions; none below the last whole row, nor of the list."""
+        first, edges = (self._top_row(shape) + below) * shape.across, shape.edges
+        across = min(shape.across, self.count - first) if below < shape.down else 0
+        widths = (edges[column + 1] - edges[column] for column in range(across))
+        return [(at, self._cell(at, width, shape.high)) for at, width in enumerate(widths, first)]
+
+    def _line_across(self, y: int, cells: list[tuple[int, Cell]], shape: Shape) -> Strip:
+        """A line of the cells of its row."""
+        line, plain = y % shape.high, self.rich_style
+        segments = [segment for _, cell in cells for segment in cell.line(line)]
+        segments.append(Segment(" " * (shape.width - shape.edges[len(cells)]), plain))
+        if line == shape.high - 1:
+            self._painted.update((position, self._looks(position)) for position, _ in cells)
         segments.append(Segment("┃" if self._is_thumb(y) else " ", plain))
-        return Strip(segments, self.size.width)
+        return Strip(segments, shape.width + 1)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         if self._shape is None:
@@ -249,7 +276,7 @@ class CellList(LineList):
         if shape is None or event.x >= self.size.width - 1:
             super().on_click(event)
             return
-        column = sum(edge <= event.x for edge in self._edges(shape)[1:-1])
+        column = sum(edge <= event.x for edge in shape.edges[1:-1])
         position = (self._top_row(shape) + event.y // shape.high) * shape.across + column
         if event.y < shape.down * shape.high and position < self.count:
             self.go(position)

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
-from textual.strip import Strip
 from textual.timer import Timer
 
 from curator.tui.drawing.picture_request import Picture
@@ -122,8 +121,8 @@ class PictureCells(CellList):
         pictures.put(self, [each for each in (self._placed(at, shape) for at in seen) if each])
 
     def _placed(self, position: int, shape: Shape) -> Placed | None:
-        request = self._request(position)
-        if request is None or self._rest:
+        request = None if self._rest else self._request(position)
+        if request is None:
             return None
         region = self._region(position, shape)
         picture = self._feed.picture(request)
@@ -141,16 +140,14 @@ class PictureCells(CellList):
         drawn = _PASSED if self._rest else id(self._feed.picture(self._request(position)))
         return Looks(self._look(position), drawn)
 
-    def _cell_line(self, position: int, line: int, width: int, high: int) -> Strip:
+    def _cell(self, position: int, width: int, high: int) -> PictureCell:
         styles = self._cell_styles()
         cursor = None
         if position == self.cursor:
             cursor = styles.cursor if self.has_focus else styles.cursor_elsewhere
-        if self._rest:
-            return PictureCell(self._look(position), _PASSED, width, high, styles, cursor).line(line)
-        picture = self._feed.picture(self._request(position))
+        picture = _PASSED if self._rest else self._feed.picture(self._request(position))
         picture = pictures_of(self).in_cells(picture) if picture else None
-        return PictureCell(self._look(position), picture, width, high, styles, cursor).line(line)
+        return PictureCell(self._look(position), picture, width, high, styles, cursor)
 
     def _cell_styles(self) -> CellStyles:
         if self._styles is None:

@@ -139,7 +139,7 @@ class SampleGrid(Widget, can_focus=True):
         pictures.put(self, [each for each in (self._placed(*place, shape) for place in seen) if each])
 
     def _placed(self, row: int, column: int, shape: Shape) -> Placed | None:
-        request, width = self._request(row, column), self._width(shape)
+        request, width = self._request(row, column), shape.edges[1]
         picture = self._feed.picture(request) if request else None
         corner = Offset((column - self._left) * width, (row - self._top) * shape.high + 1)  # below the prompt
         return placed_in_cell(picture, corner, width, shape.high - 1) if picture else None
@@ -163,11 +163,11 @@ class SampleGrid(Widget, can_focus=True):
             return None
         shape = shape_within(self.size.width, self.size.height, self._lines)
         across, down = min(shape.across, len(table.steps)), min(shape.down, len(table.rows))
-        return Shape(across, down, min(shape.high * 2, self.size.height // down))
-
-    def _width(self, shape: Shape) -> int:
-        """Of a cell: no more than its height asks for, so that few samples stand together."""
-        return min(self.size.width // shape.across, 2 * shape.high)
+        high = min(shape.high * 2, self.size.height // down)
+        width = min(
+            self.size.width // across, 2 * high
+        )  # no more than that, so that few samples stand together
+        return Shape(across, down, high, width * across)
 
     def _sample(self, row: int, column: int) -> SampleMade | None:
         table = self._table
@@ -179,7 +179,7 @@ class SampleGrid(Widget, can_focus=True):
         sample, shape = self._sample(row, column), self._shape
         if sample is None or shape is None:
             return None
-        columns, lines = picture_room(self._width(shape), shape.high - 1)
+        columns, lines = picture_room(shape.edges[1], shape.high - 1)
         path = self._folder / sample.path
         thumbnail, canvas = partial(self._thumbnail, path), pictures_of(self).canvas()
         return CellRequest((path, sample.at), columns, lines, canvas=canvas, thumbnail=thumbnail)
@@ -209,7 +209,7 @@ class SampleGrid(Widget, can_focus=True):
         return Strip([Segment(heading, style)]).adjust_cell_length(width, style)
 
     def _cell_line(self, row: int, column: int, line: int, shape: Shape, styles: CellStyles) -> Strip:
-        width, high = self._width(shape), shape.high - 1
+        width, high = shape.edges[1], shape.high - 1
         request = self._request(row, column)
         if request is None:
             return Strip.blank(width, styles.plain)

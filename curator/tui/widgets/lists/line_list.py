@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -79,6 +79,10 @@ class LineList(OwnStyle, ScrollView, can_focus=True, inherit_bindings=False):
         self.empty = empty
         self._line: Line = _no_line
         self._drawn: dict[int, Strip] = {}
+        self._ready: dict[
+            int, Strip
+        ] = {}  # made to be compared, and drawn next unless something changes first
+        self._ready_in = Size()
 
     def show(self, count: int, line: Line, cursor: int | None = None) -> None:
         """Show other lines; the cursor stays at its position unless told."""
@@ -121,8 +125,18 @@ class LineList(OwnStyle, ScrollView, can_focus=True, inherit_bindings=False):
         has_no_grounds = self.app.native_ansi_color or self.app.no_color
         return _LINED if has_no_grounds else Style(bgcolor=look.bgcolor)
 
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """What is to be drawn again is made again."""
+        for y in list(self._ready):
+            if not regions or any(region.y <= y < region.bottom for region in regions):
+                del self._ready[y]
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
     def render_line(self, y: int) -> Strip:
-        strip = self._drawn[y] = self._strip(y)
+        ready = self._ready.pop(y, None) if self._ready_in == self.size else None
+        strip = self._drawn[y] = self._strip(y) if ready is None else ready
         return strip
 
     def _strip(self, y: int) -> Strip:
@@ -136,6 +150,10 @@ class LineList(OwnStyle, ScrollView, can_focus=True, inherit_bindings=False):
         text.stylize(self.line_style(position))
         bar = Segment(_THUMB if self._is_thumb(y) else _TRACK)
         return Strip([*segments(text, self.app.console), bar], width + 1).apply_style(self.rich_style)
+
+    def _strips(self) -> list[Strip]:
+        """All lines that are seen."""
+        return [self._strip(y) for y in range(self.size.height)]
 
     def _is_thumb(self, y: int) -> bool:
         height, lines = self.size.height, self._lines_in_all
@@ -176,9 +194,10 @@ class LineList(OwnStyle, ScrollView, can_focus=True, inherit_bindings=False):
 
     def _repaint_changed(self) -> None:
         """Draw only the lines that differ from what is there."""
-        for y in range(self.size.height):
-            if self._strip(y) != self._drawn.get(y):
-                self.refresh(Region(0, y, self.size.width, 1))
+        changed = {y: strip for y, strip in enumerate(self._strips()) if strip != self._drawn.get(y)}
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+        self._ready, self._ready_in = changed, self.size
 
     def on_resize(self) -> None:
         self._measure()

@@ -14,6 +14,7 @@ from curator.filter.result import Result
 from curator.index.images.images import ImageRow
 from curator.tui.theme import dress
 from curator.tui.widgets.cells.cell_list import shape_within
+from curator.tui.widgets.cells.picture_cell import PictureCell
 from curator.tui.widgets.lists.image_list import ImageList
 from tests.tui.conftest import Driven
 
@@ -117,6 +118,7 @@ def test_cells_are_as_many_as_a_terminal_has_room_for(room, lines, cells):
 
 
 MANY = 3_600_000
+LINE = PictureCell.line
 
 
 class Many(App[None]):
@@ -134,7 +136,7 @@ class Many(App[None]):
         ]
 
 
-async def test_a_grid_of_millions_draws_only_what_marks_the_cursor():
+async def test_a_grid_of_millions_draws_only_what_marks_the_cursor(monkeypatch):
     app = Many()
     async with app.run_test(size=(80, 24)) as pilot:
         images = app.query_one(ImageList)
@@ -145,12 +147,18 @@ async def test_a_grid_of_millions_draws_only_what_marks_the_cursor():
         shape = images.shape
         await pilot.press("l", "j")
         assert images.cursor == shape.across + 1
-        drawn: list[tuple[int, int]] = []
-        plain = images._cell_line
-        images._cell_line = lambda at, line, *rest: drawn.append((at, line)) or plain(at, line, *rest)
+        drawn: list[int] = []
+        monkeypatch.setattr(PictureCell, "line", lambda cell, at: drawn.append(at) or LINE(cell, at))
         await pilot.press("l")
         await pilot.pause()
-        assert {line for _, line in drawn} == {0, shape.high - 1}
+        assert set(drawn) == {0, shape.high - 1}
+        drawn.clear()
+        images.action_page(1)
+        images._rest.pause()  # the key is held still
+        await pilot.pause()
+        assert (
+            len(drawn) == shape.across * shape.down * shape.high
+        )  # to be compared and to be drawn: made once
         await pilot.press("G")
         assert images.current.id == MANY - 1
         assert images.visible_positions().stop == MANY
@@ -160,7 +168,9 @@ async def test_a_grid_of_millions_draws_only_what_marks_the_cursor():
         assert images.cursor in images.visible_positions()
 
 
-async def test_what_a_held_key_passes_shows_no_pictures_and_names_are_not_written_again_when_they_come():
+async def test_what_a_held_key_passes_shows_no_pictures_and_names_are_not_written_again_when_they_come(
+    monkeypatch,
+):
     app = Many()
     async with app.run_test(size=(80, 24)) as pilot:
         images = app.query_one(ImageList)
@@ -185,14 +195,13 @@ async def test_what_a_held_key_passes_shows_no_pictures_and_names_are_not_writte
 
         await until(pictures_seen)
         drawn: list[tuple[int, bool]] = []
-        plain = images._cell_line
 
-        def drawn_line(at: int, line: int, *rest: int) -> Strip:
-            strip = plain(at, line, *rest)
+        def drawn_line(cell: PictureCell, line: int) -> Strip:
+            strip = LINE(cell, line)
             drawn.append((line, "▀" in strip.text))
             return strip
 
-        images._cell_line = drawn_line
+        monkeypatch.setattr(PictureCell, "line", drawn_line)
         for _ in range(9):  # in one go, as a held key comes over a slow line
             images.action_page(1)
         images._rest.pause()  # the key is held still
