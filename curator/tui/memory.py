@@ -14,6 +14,7 @@ _PAGES_MIB = 8  # of the index's file, for each of the two sessions; the system 
 _SETS_MIB = 32  # of tags' bitmaps, a hundred of the most common of 3.6 million images; of columns, two
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # names of glibc's malloc.h
 _LARGE = 1 << 20
+_WHOLE_SEARCH_EVERY = 200  # searches of what is young; Python's own 10 comes every 20 seconds of scrolling pictures
 
 
 def keep_little(session: Session) -> None:
@@ -36,13 +37,19 @@ def begin() -> None:
 
 
 def settle() -> None:
-    """What the app made at its start stays: the search for garbage, which holds up keys, leaves it out from now on."""
+    """What the app made at its start stays: the search for garbage leaves it out from now on.
+
+    A search of all that is there holds up keys for 20 to 50 ms, so it waits for `trim`, unless nobody ever rests.
+    """
     gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _WHOLE_SEARCH_EVERY)
     gc.enable()
 
 
 def trim() -> None:
-    """Give back the small pieces too; takes some milliseconds, so it is for moments when nobody types."""
+    """Search all that is there for garbage, and give back the small pieces too: for moments when nobody types."""
+    gc.collect()
     _glibc("malloc_trim", 0)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -86,6 +87,39 @@ async def test_garbage_is_searched_for_again_once_the_app_stands(drive: Drive) -
             await it.until(gc.isenabled)
     finally:
         gc.enable()
+
+
+def test_all_that_is_there_is_searched_for_garbage_at_rest_and_not_between_keys() -> None:
+    class Node:
+        def __init__(self) -> None:
+            self.itself = self
+
+    searched: list[int] = []
+
+    def note(phase: str, about: dict[str, int]) -> None:
+        if phase == "stop":
+            searched.append(about["generation"])
+
+    memory.begin()
+    memory.settle()
+    gc.callbacks.append(note)
+    try:
+        dropped = weakref.ref(Node())
+        kept = [[at] for at in range(300_000)]  # pictures, say
+        assert len(kept) == 300_000
+        assert 1 in searched
+        assert 2 not in searched
+        old = Node()
+        gc.collect(1)  # it is no longer young when it is dropped
+        forgotten = weakref.ref(old)
+        del old
+        gc.collect(1)
+        assert dropped() is None
+        assert forgotten() is not None
+        memory.trim()
+        assert forgotten() is None
+    finally:
+        gc.callbacks.remove(note)
 
 
 def test_an_app_keeps_little_and_gives_memory_back(session) -> None:
