@@ -34,6 +34,7 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object], *, keys_
     """
 
     def run() -> None:
+        nonlocal work
         worker = get_current_worker()
         try:
             message = WorkDone(kind, work())
@@ -41,6 +42,8 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object], *, keys_
             message = WorkRefused(kind, error)
         except (AbandonedError, Cancelled):
             return
+        finally:
+            del work  # a worker is garbage only a whole search finds, with all that its work knows
         if not worker.is_cancelled:
             node.post_message(message)
 
@@ -61,6 +64,7 @@ def write(
     app = node.app
 
     def run() -> None:
+        nonlocal work, done, refused
         try:
             result = work()
         except UserError as error:
@@ -69,6 +73,7 @@ def write(
             if done:
                 node.call_later(done, result)
         finally:
+            del work, done, refused  # as in `in_background`
             app.call_later(waiting.stop)
 
     def tell() -> None:
