@@ -65,6 +65,8 @@ SCREENS = (
     Shown("comparison", ("6", "see:160/240", "c", "see:Compare", "enter", "see:unet_lr")),
     Shown("weights", ("6", "see:160/240", "j", "E", "see:a file of the run")),
     Shown("caches", ("6", "see:160/240", "C", "see:entries of latents", "v", "see:sound")),
+    Shown("models", ("6", "see:160/240", "M", "see:read by")),
+    Shown("merge", ("6", "see:160/240", "M", "see:read by", "m", "see:Merge models")),
     Shown("queue", ("6", "see:160/240", "Q", "see:Queue:")),
     Shown("history", ("7", "see:rename")),
     Shown("prepare", ("8", "see:would change")),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from curator.cli.models.block_numbers import CONVENTION, numbers_of
+from curator.cli.models.block_numbers import CONVENTION
 from curator.cli.options.options import DryRunOption, JsonOption, ReplaceOption
 from curator.cli.shared.output import progress_shown, put, put_json, put_table, put_text, say, tell
 from curator.cli.shared.typer_apps import with_options
@@ -74,25 +74,12 @@ def bake(
 
     With --verify the exit code is 1 where a layer differs by more than rounding. With --dry-run nothing is written.
     """
-    from curator.contract.merging.adapters import (
-        BakeRecipe,
-        adapter_and_ratio,
-        read_bake,
-        write_adapter_recipe,
-    )
-    from curator.session.training.models import bake_adapters
+    from curator.session.training.models import bake_adapters, typed_bake
 
     if verify and dry_run:
         raise UserError("--verify looks at a result, and --dry-run makes none", "give one of them")
-    pairs = [adapter_and_ratio(each) for each in adapters]
-    said = BakeRecipe(
-        model=str(model),
-        adapters=tuple(path for path, _ in pairs),
-        ratios=tuple(ratio for _, ratio in pairs),
-        blocks=numbers_of(options.blocks or ""),
-        **{name: value for name in ("convention", "dtype") if (value := getattr(options, name)) is not None},
-    )
-    recipe = read_bake(write_adapter_recipe(said), "the bake")  # as if it had been typed in a file
+    given = {name: value for name, value in asdict(options).items() if value is not None}
+    recipe = typed_bake(str(model), adapters, given)
     with progress_shown("bake", "bytes") as show:
         done = bake_adapters(recipe, out, show, replaces=replace_it, is_dry=dry_run, verifies=verify)
     if as_json:

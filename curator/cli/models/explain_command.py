@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ from curator.cli.models.model_file_commands import FileArgument
 from curator.cli.options.options import CollectionOption, JsonOption
 from curator.cli.options.places import enclosing_collection, manifests_of, opened, runs_of
 from curator.cli.shared.output import put, put_json
-from curator.contract.text import counted
 
 if TYPE_CHECKING:
     from curator.cli.schemas.publishing import OriginNode, OriginReport
@@ -24,7 +22,7 @@ def explain(file: FileArgument, collection: CollectionOption = None, as_json: Js
 
     Much stands in the file; runs, manifests and the collection at hand tell more. What cannot be known is said.
     """
-    from curator.session.training.models import explain_model
+    from curator.session.training.models import explain_model, origin_lines
 
     runs, manifests = runs_of(collection), manifests_of(collection)
     nodes = explain_model(file, runs.folder, manifests.folder)
@@ -32,6 +30,7 @@ def explain(file: FileArgument, collection: CollectionOption = None, as_json: Js
         is_at_hand = collection is not None or enclosing_collection(Path.cwd()) is not None
         filters = stack.enter_context(opened(collection)).filters if is_at_hand else None
         told = [_about(node, filters) for node in nodes]
+        lines = [*origin_lines(nodes, filters.meanings if filters else None)]
     if as_json:
         report: OriginReport = {
             "schema": "frieze/model-explain/1",
@@ -40,12 +39,8 @@ def explain(file: FileArgument, collection: CollectionOption = None, as_json: Js
         }
         put_json(report)
         return
-    depths: dict[int, int] = {}
-    for node in told:
-        parent = node["parent"]
-        depth = depths[node["number"]] = 0 if parent is None else depths[parent] + 1
-        for line in _lines(node):
-            put("    " * depth + line)
+    for line in lines:
+        put(line)
 
 
 def _about(node: Node, filters: Filters | None) -> OriginNode:
@@ -79,34 +74,3 @@ def _about(node: Node, filters: Filters | None) -> OriginNode:
         ],
         "unknown": node.unknown,
     }
-
-
-def _lines(node: OriginNode) -> Iterator[str]:
-    """A model in lines: what it is to the one above, then a fact a line."""
-    role = f"{node['role']} " if node["role"] else ""
-    made = f", {node['made_by']}" if node["made_by"] else ""
-    yield f"{role}{node['name']}{made}"
-    facts = {"sha256": node["sha256"], "file": node["path"], "run": node["run_folder"] or node["run"]}
-    facts |= {"manifest": node["manifest"], "digest": node["digest"], "frozen": node["frozen_at"]}
-    for name, value in facts.items():
-        if value:
-            yield f"  {name:<9} {value}"
-    for subset in node["subsets"]:
-        kind = ", regularisation" if subset["is_reg"] else ""
-        yield (
-            f"  {'subset':<9} {subset['name']}: {subset['filter'] or 'all'}"
-            f" ({counted(subset['images'])} x {subset['repeats']:g}{kind})"
-        )
-        for name, meaning in subset["meanings"].items():
-            yield f"  {'':<9}   {name} is now: {meaning}"
-    for reason, count in node["funnel"].items():
-        yield f"  {'funnel':<9} {reason}: {count:,}"
-    yield from _recipe_lines(node["recipe"].splitlines() if node["recipe"] else ())
-    for what in node["unknown"]:
-        yield f"  {'unknown':<9} {what}"
-
-
-def _recipe_lines(lines: Sequence[str]) -> Iterator[str]:
-    for line in lines:
-        if line.strip():
-            yield f"  {'recipe':<9} {line}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from curator.cli.models.bake_command import bake
-from curator.cli.models.block_numbers import CONVENTION, numbers_of
+from curator.cli.models.block_numbers import CONVENTION
 from curator.cli.models.explain_command import explain
 from curator.cli.models.join_commands import convert, join
 from curator.cli.models.low_rank_commands import extract, resize
@@ -29,7 +29,6 @@ from curator.contract.errors import UserError
 
 if TYPE_CHECKING:
     from curator.cli.schemas.model_files import MergeReport, RestoreReport
-    from curator.contract.merging.recipe import MergeRecipe
 
 app = noun("Merge, mend, inspect and compare model files.")
 OutOption = Annotated[
@@ -156,9 +155,10 @@ def merge(
 
     The result has the tensors of A. With --dry-run the recipe is printed and nothing is written.
     """
-    from curator.session.training.models import merge_models
+    from curator.session.training.models import merge_models, typed_merge
 
-    wanted = _recipe(recipe, models or (), options, rules or ())
+    given = {name: value for name, value in asdict(options).items() if value is not None}
+    wanted = typed_merge(recipe, [*map(str, models or ())], given, dict(map(_rule, rules or ())))
     with progress_shown("merge", "bytes") as show:
         done = merge_models(wanted, out, show, replaces=replace_it, is_dry=dry_run)
     if as_json:
@@ -171,22 +171,6 @@ def merge(
     else:
         tell(f"{done['path']}: {done['merged']:,} tensors merged, {done['copied']:,} copied, "
              f"{done['bytes'] / 1e9:,.2f} GB")  # fmt: skip
-
-
-def _recipe(source: str | None, models: Any, options: MergeOptions, rules: Any) -> MergeRecipe:
-    from curator.contract.merging.recipe import MergeRecipe, load_merge, read_merge, write_merge
-
-    given = {name: value for name, value in asdict(options).items() if value is not None}
-    for name in ("blocks", "blocks2"):
-        if name in given:
-            given[name] = numbers_of(given[name])
-    if rules:
-        given["rules"] = dict(_rule(rule) for rule in rules)
-    if models:
-        given["models"] = tuple(map(str, models))
-        given["sha256"] = ()
-    said = replace(load_merge(source) if source is not None else MergeRecipe(), **given)
-    return read_merge(write_merge(said), "the merge")  # as if it had been typed in a file
 
 
 def _rule(text: str) -> tuple[str, float]:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.errors import ExitCode, UserError
+from curator.contract.errors import ExitCode, ReplaceableError, UserError
 from curator.contract.recipe.toml_file import dump_recipe
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def _failure(code: int, complaints: str, doing: str, hint: str) -> UserError:
     """Libraries warn on standard error as well: what a program refuses stands below."""
     lines = complaints.strip().splitlines()
     if code == int(ExitCode.MISTAKE) and lines:
-        return UserError(lines[-2], lines[-1]) if len(lines) > 1 else UserError(lines[0], hint)
+        what, do = lines[-2:] if len(lines) > 1 else (lines[0], hint)
+        return ReplaceableError(what, do) if "--replace" in do else UserError(what, do)
     if code < 0:
         return UserError(f"{doing} broke: its program was ended by signal {-code}", hint)
     return UserError(f"{doing} broke: {lines[-1][:200] if lines else f'its program ended with {code}'}", hint)

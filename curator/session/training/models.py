@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from curator.contract.merging.typed import typed_bake, typed_merge
+from curator.publish.lineage_words import lines_of as origin_lines
+from curator.runs.programs.model_words import (
+    DIFFERENT_BLOCKS,
+    DIFFERENT_TENSORS,
+    EQUAL,
+    block_rows,
+    counts_in_words,
+    facts_of,
+    hashes_by_word,
+    not_in_both,
+    tensor_rows,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -14,6 +28,33 @@ if TYPE_CHECKING:
     from curator.contract.progress import Progress
     from curator.publish.lineage import Node
     from curator.runs.programs.model_info import ModelInfo
+
+__all__ = [
+    "DIFFERENT_BLOCKS",
+    "DIFFERENT_TENSORS",
+    "EQUAL",
+    "bake_adapters",
+    "block_rows",
+    "blocks_of",
+    "compare_models",
+    "convert_file",
+    "counts_in_words",
+    "explain_model",
+    "extract_adapter",
+    "facts_of",
+    "hashes_by_word",
+    "join_adapters",
+    "merge_models",
+    "model_hashes",
+    "model_info",
+    "not_in_both",
+    "origin_lines",
+    "resize_adapter",
+    "restore_embeddings",
+    "tensor_rows",
+    "typed_bake",
+    "typed_merge",
+]
 
 
 def blocks_of(family: str, convention: str) -> dict[str, str]:

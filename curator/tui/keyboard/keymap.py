@@ -39,6 +39,7 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "list", "queue"),
     ("app", "list", "comparison"),
     ("app", "list", "caches"),
+    ("app", "list", "models"),
     ("app", "list", "tagging"),
     ("app", "list", "tagslist"),
     ("tagsfind",),

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[3] / "curator"
 OPTION = re.compile(r"(?<![\w-])--[a-z]")
 # What the app has no way to: programs of their own, model files, grids, uploads, clusters, settings of other trainers.
 NOT_OF_THE_APP = (
-    "cli", "publish", "doctor", "chains", "contract/merging", "contract/low_rank.py", "contract/grid", "runs/grids",
+    "cli", "publish", "doctor", "chains", "contract/merging/adapters.py", "contract/low_rank.py", "contract/grid",
+    "runs/grids",
     "contract/recipe/toml_file.py", "contract/tagging", "interop/recipes", "runs/machines.py", "runs/fork.py",
     "reports", "runs/programs", "runs/tagging.py", "session/training/publishing.py", "session/training/recipes.py",
     "pages",

@@ -13,7 +13,8 @@ from textual.screen import Screen
 from curator.contract.text import visible
 from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown
-from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.keyboard.keys import bindings
+from curator.tui.keyboard.run_keys import KEYS
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.choice import Choice, Line
 from curator.tui.screens.dialogs.questions import Confirm
@@ -39,26 +40,6 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5
 LIST_EVERY_LOOKS = 4
 _REST_S = 0.15  # after a move of the cursor
-
-KEYS = (
-    KeyAction("runs.pause", "p", "ask('pause')", "pause", "pause"),
-    KeyAction("runs.resume", "r", "ask('resume')", "go on after a pause, a stop or a crash", "resume"),
-    KeyAction("runs.suspend", "P", "suspend", "save its state and free the GPU; r goes on later"),
-    KeyAction("runs.save", "s", "ask('save')", "save weights now", "save"),
-    KeyAction("runs.sample", "S", "ask('sample')", "make samples now", "sample"),
-    KeyAction("runs.stop", "x", "stop", "stop the run", "stop"),
-    KeyAction("runs.pictures", "o", "pictures", "look at the samples, by prompt and step", "samples"),
-    KeyAction("runs.plot", "z", "plot", "enlarge a plot, the next one, then all of them again", "plots"),
-    KeyAction("runs.lay", "space", "lay", "lay its loss over those of other runs, or take it away"),
-    KeyAction("runs.queue", "Q", "queue", "the queue: order, hold, take out", "queue"),
-    KeyAction("runs.compare", "c", "compare", "compare it with another run", "compare"),
-    KeyAction("runs.weights", "E", "weights", "copy its weights to a place of your own"),
-    KeyAction("runs.report", "R", "report", "write a page about it, for any browser", "report"),
-    KeyAction("runs.caches", "C", "caches", "caches of latents and captions: verify, prune", "caches"),
-    KeyAction("runs.rename", "n", "rename", "give it another name"),
-    KeyAction("runs.delete", "delete", "delete", "delete it, with all that it wrote"),
-    KeyAction("runs.detach", "escape", "detach", "leave the dashboard; the run goes on", "detach"),
-)
 
 
 class _Listed(NamedTuple):
@@ -322,6 +303,11 @@ class RunsScreen(Screen):
         from curator.tui.screens.training.caches import CachesScreen
 
         self.app.push_screen(CachesScreen(self._session))
+
+    def action_models(self) -> None:
+        from curator.tui.screens.workshop.models import ModelsScreen
+
+        self.app.push_screen(ModelsScreen(self._session))
 
     def _gone(self, name: str) -> None:
         """A run has that name no more: nothing of it is shown, nor read again."""

@@ -1,0 +1,152 @@
+"""Models in the app: listed, looked into, merged, baked, compared; nothing is made before it was said what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the train extra is not installed")
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from curator.session.session import Session  # noqa: E402
+from curator.session.training import model_list  # noqa: E402
+from curator.tui.widgets.entries.entry import Entry  # noqa: E402
+from tests.train.small_models import MIDDLE, small_adapter, write_small_models  # noqa: E402
+from tests.tui.conftest import Drive, Driven  # noqa: E402
+
+
+@pytest.fixture
+def models(session: Session, tmp_path: Path) -> Path:
+    """The folder of two models, which are in the list of the collection, and of adapters."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    write_small_models(folder)
+    for name in ("b", "a"):
+        model_list.name_model(session.memory, folder / f"{name}.safetensors")
+    return folder
+
+
+async def fill(it: Driven, **values: object) -> None:
+    """Type into lines of the form that is open."""
+    for name, value in values.items():
+        await it.until(lambda name=name: it.app.screen.query(f"#line-{name}"))
+        it.shown(f"#line-{name}").focus()
+        await it.press("end", "ctrl+u")
+        await it.type(str(value))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_models_are_merged_after_a_look_at_the_recipe(
+    drive: Drive, models: Path, size: tuple[int, int]
+) -> None:
+    out = models / "ab.safetensors"
+    async with drive(size) as it:
+        await it.press("6", "M")
+        await it.sees("2 models")
+        await it.sees("read by")
+        await it.press("m")
+        await fill(it, b=models / "b.safetensors", ratio="much")
+        await it.press("enter")
+        await it.sees("ratio: 'much' is no number")
+        await fill(it, ratio="0.25", out=out)
+        await it.press("enter")
+        await it.sees("Merge into ")
+        await it.sees("ratio = 0.25")
+        assert not out.exists()
+        await it.press("n")
+        await it.sees("2 models")
+        assert not out.exists()
+        await it.press("m")
+        await it.until(lambda: it.app.screen.query("#line-ratio"))
+        assert it.app.screen.query_one("#line-ratio", Entry).value == "0.25"  # as it was typed
+        await it.press("enter")
+        await it.sees("Merge into ")
+        await it.press("y")
+        await it.sees("3 models")
+        assert "8 tensors merged" in it.notices
+        made, first, second = (load_file(models / f"{name}.safetensors")[MIDDLE] for name in ("ab", "a", "b"))
+        wanted = (first.double() * 0.75 + second.double() * 0.25).half()
+        assert torch.equal(made, wanted)
+        await it.sees(" ab.safetensors")
+
+
+async def test_what_is_there_is_replaced_only_after_a_question(drive: Drive, models: Path) -> None:
+    out = models / "c.safetensors"
+    before = out.read_bytes()
+    async with drive((120, 40)) as it:
+        await it.press("6", "M")
+        await it.sees("2 models")
+        await it.press("m")
+        await fill(it, b=models / "b.safetensors", out=out)
+        await it.press("enter")
+        await it.sees("Replace what is there?")
+        await it.press("y")
+        await it.sees("Merge into ")
+        assert out.read_bytes() == before
+        await it.press("y")
+        await it.sees("3 models")
+        assert out.read_bytes() != before
+
+
+async def test_adapters_are_baked_and_compared_with_the_live_ones(drive: Drive, models: Path) -> None:
+    name = "[red]style.safetensors"
+    save_file(small_adapter(0), models / name)
+    out = models / "baked.safetensors"
+    async with drive((120, 40)) as it:
+        await it.press("6", "M")
+        await it.sees("2 models")
+        await it.press("b")
+        await fill(it, adapter=f"{models / name}@0.5", verify="yes", out=out)
+        await it.press("enter")
+        await it.sees("Bake into ")
+        await it.press("y")
+        await it.sees(f"{name} at 0.5: 2 modules")
+        await it.sees("live and baked equal within rounding")
+        await it.press("escape")
+        await it.sees("3 models")
+        assert out.exists()
+        await it.press("c")
+        await it.sees("Compare baked.safetensors with")
+        await it.press("enter")
+        await it.sees("2 of ")
+        await it.press("escape", "w")
+        await it.sees("a bake of adapters")
+        await it.press("escape", "H")
+        await it.sees("AutoV2")
+
+
+async def test_the_list_holds_what_a_person_adds_and_tells_what_is_gone(
+    drive: Drive, session: Session, models: Path
+) -> None:
+    (models / "b.safetensors").unlink()
+    (models / "page.safetensors").write_text("<html>")
+    async with drive((120, 40)) as it:
+        await it.press("6", "M")
+        await it.sees("b.safetensors")
+        await it.sees("! not there")
+        await it.press("a")
+        await fill(it, path=models / "page.safetensors")
+        await it.press("enter")
+        await it.sees("is a web page")
+        await fill(it, path=models / "adapter.safetensors")
+        await it.press("enter")
+        await it.sees("3 models")
+        await it.sees("LoRA")
+        await it.press("d")
+        await it.sees("2 models")
+        await it.press("enter")
+        await it.sees("numbers")
+    assert (models / "adapter.safetensors").exists()
+    assert len(model_list.named_models(session.memory)) == 2
+
+
+async def test_without_a_model_keys_say_what_to_do(drive: Drive) -> None:
+    async with drive((80, 24)) as it:
+        await it.press("6", "M")
+        await it.sees("none yet: a adds a file")
+        for key in ("c", "w", "H", "d"):
+            await it.press(key)
+            await it.until(lambda: "There is no model here yet" in it.notices)
+        await it.press("m")
+        await it.sees("Merge models")
