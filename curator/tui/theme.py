@@ -144,3 +144,5 @@ def dress(app: App[Any], name: str = _DARK.name) -> None:
     app.set_reactive(App.ansi_theme_dark, _ON_DARK.on("#16191c", "#d6d9d6"))
     app.set_reactive(App.ansi_theme_light, _ON_LIGHT.on("#faf8f2", "#2a2d30"))
     app.theme = name
+    if not app.is_running:  # the first time styles are read, it is with these colours
+        app.stylesheet.set_variables(app.get_css_variables())

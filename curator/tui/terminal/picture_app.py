@@ -21,6 +21,7 @@ from curator.tui.terminal.detection import Terminal, detected
 from curator.tui.terminal.late_answers import LateAnswers
 from curator.tui.terminal.lost_line import Line
 from curator.tui.terminal.shown_pictures import ShownPictures
+from curator.tui.terminal.styles_read import StylesReadOnce
 from curator.tui.terminal.thin_styles import thinned
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class PictureApp(App[None]):
         self.terminal = Terminal()  # as it was detected, whatever way was chosen
         self._frame: RenderableType | None = None
         super().__init__(**options)
+        self.stylesheet = StylesReadOnce(variables=self.get_css_variables())
 
     def on_mount(self) -> None:
         """Draw all again when the app is back from the shell: Textual waits for something to change."""
