@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -16,6 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 
+from curator.contract.clock import clock_time
 from curator.contract.text import counted, visible
 from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from curator.session.session import Session
     from curator.tui.messages import WorkDone
 
+_DAY = "%Y-%m-%d"
 _LONGEST = 500
 _WIDE = 90  # cells that a line needs to tell more than when and what
 _NAMES = 40  # of the images of an edit
@@ -91,8 +93,8 @@ class HistoryScreen(Screen):
     @on(CollectionChanged)
     def _read(self) -> None:
         self._commits = self._session.edits.history(_LONGEST)
-        commits, now = self._commits, datetime.now().astimezone()
-        self.query_one(LineList).show(len(commits), lambda at, width: _line(commits[at], width, now))
+        commits, today = self._commits, clock_time(time.time(), _DAY)
+        self.query_one(LineList).show(len(commits), lambda at, width: _line(commits[at], width, today))
 
     @on(LineList.Moved)
     def _show_whole(self) -> None:
@@ -221,17 +223,15 @@ def _what(commit: Commit) -> str:
 
 def _whole(commit: Commit) -> Text:
     """All that is known of an edit; what it was comes last, for a long one is cut."""
-    when = datetime.fromtimestamp(commit.at).astimezone()
-    about = (
-        f"{when:%Y-%m-%d %H:%M:%S} by {visible(commit.actor)}{', undone since' if commit.undone else ''}\n"
-    )
+    undone = ", undone since" if commit.undone else ""
+    about = f"{clock_time(commit.at)} by {visible(commit.actor)}{undone}\n"
     return Text(about, "bold").append(f"{_what(commit)}", "not bold")
 
 
-def _line(commit: Commit, width: int, now: datetime) -> Text:
+def _line(commit: Commit, width: int, today: str) -> Text:
     """When, what, how many images and by whom; the first two where there is no room for more."""
-    at = datetime.fromtimestamp(commit.at).astimezone()
-    when = f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d}"
+    day = clock_time(commit.at, _DAY)
+    when = clock_time(commit.at, "%H:%M:%S") if day == today else day
     what = f" {when:<10}  {'undone: ' if commit.undone else ''}{visible(commit.what)}"
     if width < _WIDE:
         return Text(what)
