@@ -131,8 +131,10 @@ class HistoryScreen(Screen):
 
     def action_images(self) -> None:
         """Show its images in Browse."""
-        commit, (number, images) = self._current, self._images
-        if commit is None or number != commit.id or not images:
+        commit, (number, images) = self._wanted_edit, self._images
+        if commit is None:
+            return
+        if number != commit.id or not images:
             self.notify("This edit changed no image that is here.", markup=False)
             return
         spans = _spans(images)
@@ -146,6 +148,14 @@ class HistoryScreen(Screen):
     def _current(self) -> Commit | None:
         cursor = self.query_one(LineList).cursor
         return self._commits[cursor] if cursor < len(self._commits) else None
+
+    @property
+    def _wanted_edit(self) -> Commit | None:
+        """That under the cursor; where there is none it is said."""
+        commit = self._current
+        if commit is None:
+            self.notify("No edit yet.", markup=False)
+        return commit
 
     @on(LineList.Chosen)
     def _ask(self) -> None:
@@ -164,7 +174,7 @@ class HistoryScreen(Screen):
 
     def action_back_to(self) -> None:
         """Take back this edit and all made since; or make it again with those taken back before it."""
-        commit = self._current
+        commit = self._wanted_edit
         if commit is None:
             return
         newer = [each for each in self._commits if not each.undone and each.id > commit.id]
