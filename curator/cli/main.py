@@ -14,7 +14,7 @@ _HELP = ("--help", "-h", "help")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point of `frieze`: never returns, exits with the command's code."""
+    """What `frieze` does: never returns, exits with the command's code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = exit_code_of(lambda: dispatch(given))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from curator.contract.clock import clock_time
 from curator.contract.text import counted
 
 if TYPE_CHECKING:
@@ -38,6 +38,6 @@ def explained_in_words(said: Explanation) -> Iterator[str]:
     for epoch, caption in enumerate(said.captions):
         yield f"epoch {epoch:<6}{caption or '(no caption)'}"
     for commit in said.history:
-        when = datetime.fromtimestamp(commit.at).astimezone()
         undone = ", undone" if commit.undone else ""
-        yield f"history     {when:%Y-%m-%d %H:%M} {commit.what} ({counted(commit.images_changed)}{undone})"
+        when = clock_time(commit.at, "%Y-%m-%d %H:%M")
+        yield f"history     {when} {commit.what} ({counted(commit.images_changed)}{undone})"

@@ -83,7 +83,9 @@ def export_sqlite(
 
 def _may_be_replaced(path: Path) -> bool:
     """Whether no file there holds anything else than an export does."""
-    if not path.is_file() or not path.stat().st_size:
+    if not path.is_file():
+        return not path.exists()
+    if not path.stat().st_size:
         return True
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as there:

@@ -155,6 +155,29 @@ def test_an_interrupt_is_one_line_and_130(capsys: pytest.CaptureFixture[str]) ->
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("module", ["curator.cli.main", "curator.cli.shared.boundary", "typer"])
+@pytest.mark.parametrize(
+    "entry", [FRIEZE, [sys.executable, "-c", "from curator.__main__ import main; main()"]]
+)
+def test_an_interrupt_while_modules_are_imported_is_no_traceback(
+    entry: list[str], module: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+    )
+    searched = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [*entry, "help", "tag"], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": searched}
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+
+
 def test_a_bug_leaves_its_traceback_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code_of(_break) == 70
     (line,) = capsys.readouterr().err.splitlines()

@@ -69,7 +69,7 @@ def test_its_metadata_is_that_of_the_project(built: tuple[Path, Path]) -> None:
     assert (told["Name"], told["Version"]) == (project["name"], project["version"])
     assert set(told.get_all("Provides-Extra") or ()) == set(project["optional-dependencies"])
     assert "# Frieze" in told.get_payload()
-    assert "frieze = curator.cli.main:main" in entries
+    assert "frieze = curator.__main__:main" in entries
 
 
 @pytest.mark.slow

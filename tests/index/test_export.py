@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyroaring import BitMap
 
-from curator.contract.errors import UserError
+from curator.contract.errors import ReplaceableError, UserError
 from curator.index.changes.edits import AddTags, SetClass, SetMark
 from curator.index.collection import Collection
 from curator.index.export import export_sqlite
@@ -82,6 +82,16 @@ def test_an_export_that_ends_early_leaves_no_file(collection: Collection, tmp_pa
     with pytest.raises(UserError, match="is there, and no export"):
         export_sqlite(collection, tmp_path / "out.db")
     assert (tmp_path / "out.db").read_text() == "mine"
+
+
+def test_a_folder_is_refused_at_once_and_never_offered_to_be_replaced(
+    collection: Collection, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="is there, and no export") as refused:
+        export_sqlite(collection, tmp_path)
+    assert not isinstance(refused.value, ReplaceableError)
+    with pytest.raises(UserError, match="is no export"):
+        export_sqlite(collection, tmp_path, replace=True)
 
 
 def test_the_views_that_are_documented(collection: Collection) -> None:

@@ -253,7 +253,10 @@ def test_pictures_gone_or_grown(make_run, work, events_of, capsys) -> None:
 def test_another_manifest_than_the_runs(make_run, work, events_of, capsys, freeze, frozen) -> None:
     run = make_run()
     freeze(frozen(repeats=2.0))
-    assert "is not the one this run was started on" in refused(run, work, events_of, capsys)
+    digest = run.info().manifest_digest[:16]
+    what = refused(run, work, events_of, capsys)
+    assert "is not the one this run was started on" in what
+    assert what.endswith(f"that of the run's with {digest}")
 
 
 def test_a_manifest_with_a_changed_byte(make_run, work, events_of, capsys) -> None:

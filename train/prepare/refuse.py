@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from train.trained.trained import Trained
 
 _CAPTIONS_CHECKED = 200
+_DIGEST_SHOWN = 16  # digits, as where one freezes
 _SPARE_BYTES = 50 * 2**20
 
 
@@ -40,7 +41,8 @@ def open_sealed(info: RunInfo) -> Manifest:
     manifest = open_manifest(Path(info.manifest))
     if manifest.digest != info.manifest_digest:
         raise UserError(
-            f"the manifest {info.manifest} is not the one this run was started on",
+            f"the manifest {info.manifest} is not the one this run was started on: its digest begins with"
+            f" {manifest.digest[:_DIGEST_SHOWN]}, that of the run's with {info.manifest_digest[:_DIGEST_SHOWN]}",
             "put the old manifest back, or go on with this one as a new run: 'frieze train MANIFEST --fork RUN'",
         )
     return manifest

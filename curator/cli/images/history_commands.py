@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ from curator.cli.options.places import opened, opened_names
 from curator.cli.schemas.edits import RedoReport, UndoReport, commit_row
 from curator.cli.shared.output import put, put_json, put_json_rows, put_table, say_cut, tell
 from curator.cli.shared.typer_apps import single
+from curator.contract.clock import clock_time
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.text import counted
 
@@ -86,7 +86,7 @@ def history(
     rows = [
         (
             commit.id,
-            _when(commit),
+            clock_time(commit.at),
             commit.images_changed or "",
             _state(commit),
             commit.actor,
@@ -121,10 +121,6 @@ def _refuse_nothing(commits: list[Commit], what: str) -> None:
 def _state(commit: Commit) -> str:
     words = ["undone"] if commit.undone else []
     return ", ".join([*words, *([f"{commit.skipped:,} stay"] if commit.skipped else [])])
-
-
-def _when(commit: Commit) -> str:
-    return f"{datetime.fromtimestamp(commit.at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 undo_app = single(undo)

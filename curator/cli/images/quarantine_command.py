@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +9,10 @@ import typer
 
 from curator.cli.options.options import CollectionOption, JsonOption
 from curator.cli.options.places import opened, opened_names
-from curator.cli.schemas.words import iso_time
 from curator.cli.shared.output import progress_shown, put, put_json_rows, put_table, say
 from curator.cli.shared.scan_lines import report_lines
 from curator.cli.shared.typer_apps import single
+from curator.contract.clock import clock_time, iso_time
 from curator.contract.text import counted
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def quarantine(
     if as_json:
         put_json_rows(map(_row, entries))
     elif entries:
-        rows = [(_when(each.at), each.path, each.reason) for each in entries]
+        rows = [(clock_time(each.at), each.path, each.reason) for each in entries]
         put_table(rows, ("since", "path", "reason"))
     else:
         put("every file could be used")
@@ -53,10 +52,6 @@ def _read_again(collection: Path | None) -> None:
         say(line)
     gone = f", {done.gone} gone" if done.gone else ""
     say(f"{counted(done.usable, 'file')} can be used now{gone}, {done.left} cannot")
-
-
-def _when(at: float) -> str:
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 app = single(quarantine)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from curator.cli.schemas.words import FileReason, iso_time
+from curator.cli.schemas.words import FileReason
+from curator.contract.clock import iso_time
 
 if TYPE_CHECKING:
     from curator.session.images.edits import Commit

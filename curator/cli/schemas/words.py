@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Literal, TypedDict
 
 Size = tuple[int, int]
@@ -43,11 +42,6 @@ class WarningCount(TypedDict):
 
     what: str
     count: int
-
-
-def iso_time(seconds: float) -> str:
-    """A time of the system's clock as outputs have it: ISO 8601, UTC, whole seconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def image_funnel(funnel: tuple[tuple[str, int], ...]) -> list[ImageFunnelStep]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from curator.cli.schemas.words import iso_time
+from curator.contract.clock import iso_time
 from curator.contract.text import counted
 
 if TYPE_CHECKING:

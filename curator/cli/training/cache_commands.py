@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from curator.cli.options.places import caches_of, manifest_file
 from curator.cli.shared.output import progress_shown, put_json, put_json_rows, put_table, tell
 from curator.cli.shared.typer_apps import noun
 from curator.cli.training.manifest_exchange import ManifestArgument
+from curator.contract.clock import clock_time, iso_time
 from curator.contract.errors import ExitCode, UserError
 from curator.contract.text import counted
 
@@ -42,8 +42,8 @@ def list_caches(
                 "model": each.model,
                 "entries": each.entries,
                 "bytes": each.bytes,
-                "made_at": _time(each.made_at),
-                "last_used": _time(each.last_used),
+                "made_at": iso_time(each.made_at),
+                "last_used": iso_time(each.last_used),
                 "used_by": each.used_by,
             }
             for each in found
@@ -51,7 +51,7 @@ def list_caches(
         put_json_rows(rows)
         return
     table = [
-        (each.name, each.model, each.entries, _size(each.bytes), _time(each.last_used)) for each in found
+        (each.name, each.model, each.entries, _size(each.bytes), clock_time(each.last_used)) for each in found
     ]
     put_table(table, ("name", "model", "entries", "size", "last used"))
 
@@ -183,10 +183,6 @@ def export(
     tell(
         f"{counted(done.written, 'file')} {would}, {done.there:,} there, {done.missing:,} without cached latents"
     )
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).astimezone().isoformat(timespec="seconds")
 
 
 def _size(count: int) -> str:

@@ -56,7 +56,7 @@ class RunInfo:
         if not _NAME.fullmatch(self.name):  # output files are called so
             raise ValueError("'name' cannot name a run")
         if self.created_at:
-            datetime.fromisoformat(self.created_at)
+            datetime.fromisoformat(self.created_at).timestamp()
         if self.processes < 1:
             raise ValueError("'processes' is below 1")
 

@@ -29,6 +29,8 @@ def write_recipe(recipe: ImportedRecipe, out: Path, *, replaces: bool) -> None:
     Raises:
         UserError: a file is there, and is not to be replaced; or it cannot be written.
     """
+    if out.is_dir():
+        raise UserError(f"{out} is a folder", "name a file in it")
     try:
         with drafted_file(out, replace=replaces) as draft:
             draft.write_text(recipe.toml(), "utf-8")

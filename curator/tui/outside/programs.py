@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from textual.app import App, SuspendNotSupported
@@ -65,6 +65,9 @@ def view(app: App[None], file: Path) -> None:
 def read_page(app: App[None], page: Path) -> None:
     """Show a page in the desktop's browser; where there is no desktop in `BROWSER`, which has the terminal.
 
+    `BROWSER` is what Python's `webbrowser` reads: commands with `:` between them, of which the first that is here is
+    taken, with `%s` where the address goes, else last; one that ends in `&` does not get the terminal.
+
     Raises:
         UserError: the page is not there, there is no browser, or it failed.
     """
@@ -72,13 +75,21 @@ def read_page(app: App[None], page: Path) -> None:
         raise UserError(f"{page} is not there", "write it again")
     if _desktop_opens(page, BROWSER):
         return
-    command = os.environ.get(BROWSER)
-    if not command:
+    commands = [each for each in os.environ.get(BROWSER, "").split(os.pathsep) if each.strip()]
+    if not commands:
         raise UserError(
             "there is no browser: this is no desktop",
             f"copy the page to where there is one, or set {BROWSER} to one for terminals, such as 'w3m'",
         )
-    _run(app, [*_words(BROWSER, command), str(page)])
+    words, address = _first_here(commands), page.absolute().as_uri()
+    beside = words[-1] == "&"
+    called = [word.replace("%s", address) for word in (words[:-1] if beside else words)]
+    if not any("%s" in word for word in words):
+        called.append(address)
+    if beside:
+        _start(called, BROWSER)
+    else:
+        _run(app, called)
 
 
 def _desktop_opens(file: Path, instead: str) -> bool:
@@ -88,16 +99,29 @@ def _desktop_opens(file: Path, instead: str) -> bool:
     program = shutil.which(opener) if has_desktop else None
     if program is None:
         return False
+    _start([program, str(file)], instead)
+    return True
+
+
+def _start(command: Sequence[str], instead: str) -> None:
+    """Start a program with windows of its own, which goes on beside the app."""
     try:
         subprocess.Popen(
-            [program, str(file)],
+            command,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
         raise UserError(
-            f"{opener} cannot be started: {error.strerror}", f"set {instead} to another"
+            f"{command[0]} cannot be started: {error.strerror}", f"set {instead} to another"
         ) from error
-    return True
+
+
+def _first_here(browsers: Sequence[str]) -> list[str]:
+    """The words of the first browser that is here; where none is, the last is refused."""
+    for command in browsers[:-1]:
+        with contextlib.suppress(UserError):
+            return _words(BROWSER, command)
+    return _words(BROWSER, browsers[-1])
 
 
 def _editor() -> list[str]:
@@ -111,6 +135,9 @@ def _editor() -> list[str]:
 
 
 def _words(name: str, command: str) -> list[str]:
+    """A command as in a shell, or the path of a program, which may have spaces and quotes in it."""
+    if shutil.which(command):
+        return [command]
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -137,11 +164,12 @@ def _run(app: App[None], command: Sequence[str], *, waits: bool = False) -> None
         ) from error
     if code:
         raise UserError(
-            f"{command[0]} ended with code {code}", f"nothing was changed; it was given {command[-1]}"
+            f"{command[0]} ended with code {code}",
+            f"nothing was changed; it was called as {shlex.join(command)}",
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _interrupts_left_to_it() -> Generator[None]:
     """ctrl+c reaches all programs of the terminal, and is meant for the one seen; a handler is not inherited."""
     before = signal.signal(signal.SIGINT, lambda *_: None)

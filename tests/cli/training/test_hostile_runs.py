@@ -60,6 +60,7 @@ DAMAGED: dict[str, Spoil] = {  # cannot be listed: named, passed over
     "a name that clears the screen": changed("run.json", name=ESCAPE),
     "a manifest that is a number": changed("run.json", manifest=7),
     "no time": changed("run.json", created_at="yesterday"),
+    "a time before all calendars": changed("run.json", created_at="0001-01-01"),
     "a list": written("run.json", "[]"),
     "no JSON": written("run.json", "{"),
     "nothing": written("run.json", ""),
@@ -105,6 +106,10 @@ ODD: dict[str, Spoil] = {  # is a run all the same
         {**STEP, "step": 10**30}, {**STEP, "loss": 1e308}, {**STEP, "step": 2, "loss": -1e308}, {**STEP, "at": 10**400}
     ),
     "events below none": events({**STEP, "step": -5, "epoch": -1, "seconds": -1.0, "memory_bytes": -9}),
+    "events at times that no calendar has": events(
+        {"kind": "warned", "at": 1e50, "what": "odd", "hint": "none"},
+        {"kind": "checkpoint_saved", "at": -1e50, "step": 1, "path": "output/a.safetensors", "sha256": ""},
+    ),
     "events of no kind": events({"kind": "dance"}, {"kind": 5}, {"kind": ["a"]}, {}, [], 5, "null", '"x"'),
     "half a line": written("events.jsonl", json.dumps(STEP)[:30]),
     "noise": written("events.jsonl", os.urandom(3000) + b"\n" + os.urandom(300) + b"\n"),

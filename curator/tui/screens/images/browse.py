@@ -189,10 +189,13 @@ class BrowseScreen(FilteredScreen):
             self.query_one(ImageList).read_again()
 
     def action_crop(self) -> None:
-        self._crop = not self._crop
-        self._look()
+        if self.query_one(ImageList).has_images():
+            self._crop = not self._crop
+            self._look()
 
     def action_preview(self) -> None:
+        if not self.query_one(ImageList).has_images():
+            return
         is_hidden = self._panels.toggle("-no-side" if self._panels.is_grid else "-no-picture")
         self._look()
         if self.has_class("-short") and not is_hidden and not self._panels.is_grid:
@@ -208,7 +211,7 @@ class BrowseScreen(FilteredScreen):
         self.set_focus(self.query_one(ImageList))
 
     def action_captions(self) -> None:
-        show_captions(self, self._session, self.query_one(ImageList).current)
+        show_captions(self, self._session, self.query_one(ImageList).wanted)
 
     def action_copies(self) -> None:
         show_copies(self, self._session, self._reader, self._filter)
@@ -221,19 +224,19 @@ class BrowseScreen(FilteredScreen):
         enlarge(self, self._session, self.query_one(ImageList), crop=self._crop)
 
     def action_explain(self) -> None:
-        if row := self.query_one(ImageList).current:
+        if row := self.query_one(ImageList).wanted:
             explain_image(self, self._reader, row)
 
     @user_errors_shown
     def action_copy(self) -> None:
-        tags, row = self.query_one(TagPanel), self.query_one(ImageList).current
+        tags, row = self.query_one(TagPanel), self.query_one(ImageList).wanted
         tag = tags.current if tags.has_focus else None
         if row:
             copy_from_image(self, self._session, row, self.selected, tag.name if tag else "")
 
     @user_errors_shown
     def action_view(self) -> None:
-        if row := self.query_one(ImageList).current:
+        if row := self.query_one(ImageList).wanted:
             view_image(self, self._session, row)
 
     # what is done with all that is shown
@@ -242,23 +245,34 @@ class BrowseScreen(FilteredScreen):
         show_statistics(self, self._reader, self._filter, self._result.bitmap(), self.show_filter)
 
     def action_sidecars(self) -> None:
-        if chosen := self._chosen:
+        if chosen := self._wanted_images:
             write_sidecars(self, self._session, chosen)
 
     def action_export(self) -> None:
-        if chosen := self._chosen:
+        if chosen := self._wanted_images:
             export_images(self, self._session, chosen)
 
     @property
-    def _chosen(self) -> BitMap:
-        """What is selected, else all that the filter finds."""
-        return self.selected or self._result.bitmap()
+    def _wanted_images(self) -> BitMap:
+        """What is selected, else all that the filter finds; where there is none it is said."""
+        chosen = self.selected or self._result.bitmap()
+        if not chosen:
+            self.notify("There is no image here.", markup=False)
+        return chosen
 
     # edits
 
+    @property
+    def _wanted_targets(self) -> BitMap:
+        """The images that are changed; where there is none it is said."""
+        ids = self.targets
+        if not ids:
+            self.notify("There is no image here.", markup=False)
+        return ids
+
     @user_errors_shown
     def action_edit_outside(self) -> None:
-        row, ids = self.query_one(ImageList).current, self.targets
+        row, ids = self.query_one(ImageList).current, self._wanted_targets
         if row and ids:
             self._editor.change(edited_caption(self, row), ids)
 
@@ -267,7 +281,7 @@ class BrowseScreen(FilteredScreen):
         tag, ids = self.query_one(TagPanel).current, self.targets
         if what == "remove" and self.query_one(TagPanel).has_focus and tag:
             self._editor.change(RemoveTags((tag.name,)), ids)
-        elif ids:
+        elif self._wanted_targets:
             self._editor.ask_tags(what, ids)
 
     @user_errors_shown
@@ -278,13 +292,15 @@ class BrowseScreen(FilteredScreen):
         self._editor.ask_rename(tag.name if tag else None)
 
     def action_caption(self) -> None:
-        images = self.query_one(ImageList)
-        if images.current and self.targets:
-            self._editor.ask_caption(images.current, self.targets)
+        row, ids = self.query_one(ImageList).current, self._wanted_targets
+        if row and ids:
+            self._editor.ask_caption(row, ids)
 
     @user_errors_shown
     def action_judge(self, mark: int) -> None:
         images = self.query_one(ImageList)
+        if not self._wanted_targets:
+            return
         was_one = not images.selected
         self._editor.change(SetMark(mark), self.targets)
         if was_one:

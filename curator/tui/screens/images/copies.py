@@ -139,6 +139,8 @@ class CopiesScreen(Screen):
             self._likeness = likeness
             self.post_message(Place({"copies": [likeness.distance, likeness.best]}))
             self.action_look()
+        else:
+            self.notify(f"It goes no further: {likeness.in_words()}.", markup=False)
 
     def on_work_done(self, message: WorkDone) -> None:
         self.post_message(StatusChanged(""))
@@ -181,18 +183,19 @@ class CopiesScreen(Screen):
         )
 
     def _about(self) -> Text:
-        where = visible(self._filter) or "all images"
-        if self._state == "looking":
-            said = "looking; esc stops, what was seen is kept"
-        elif self._state == "stopped":
-            said = "stopped; r goes on"
-        elif not self.groups:
-            said = "no two are the same: + looks for images less alike"
-        else:
-            more = sum(len(group.copies) for group in self.groups)
-            said = f"group {self.at + 1:,} of {len(self.groups):,}, {counted(more, 'copy', 'copies')}"
+        where, said = visible(self._filter) or "all images", self._state_in_words()
         how = self._likeness.in_words() + (", words carried over" if self._carries_words else "")
         return Text(said).append(f"   {how}   {where}", f"not bold {meanings.QUIET}")
+
+    def _state_in_words(self) -> str:
+        if self._state == "looking":
+            return "looking; esc stops, what was seen is kept"
+        if self._state == "stopped":
+            return "stopped; r goes on"
+        if not self.groups:
+            return "no two are the same: + looks for images less alike"
+        more = sum(len(group.copies) for group in self.groups)
+        return f"group {self.at + 1:,} of {len(self.groups):,}, {counted(more, 'copy', 'copies')}"
 
     def on_resize(self) -> None:
         self._show_group()
@@ -201,18 +204,25 @@ class CopiesScreen(Screen):
     def _read_again(self) -> None:
         self._show_group()
 
+    def _has_copies(self) -> bool:
+        """Whether there is a group; where there is none it is said."""
+        if not self.copies:
+            self.notify(f"There is no group of copies: {self._state_in_words()}.", markup=False)
+        return bool(self.copies)
+
     def action_group(self, places: int) -> None:
-        if self.groups:
+        if self._has_copies():
             self.at = max(0, min(len(self.groups) - 1, self.at + places))
             self.current = 0
             self._show_group()
 
     def action_step(self, places: int) -> None:
-        self.current += places
-        self._show_group()
+        if self._has_copies():
+            self.current += places
+            self._show_group()
 
     def action_enlarge(self) -> None:
-        if not self.copies:
+        if not self._has_copies():
             return
 
         def shown(position: int) -> ShownPicture:
@@ -231,7 +241,7 @@ class CopiesScreen(Screen):
 
     def action_keep(self, best: bool) -> None:
         """Keep one of the group, reject the others, and go on to the next group."""
-        if not self.copies:
+        if not self._has_copies():
             return
         group, carry, chosen = self.groups[self.at], self._carries_words, self.copies[self.current].row.id
 
@@ -255,7 +265,7 @@ class CopiesScreen(Screen):
             self._show_group()
 
     def action_reject(self) -> None:
-        if self.copies:
+        if self._has_copies():
             row = self.copies[self.current].row
             mark = 0 if row.mark == -1 else -1
             write(self, lambda: self._session.edits.mark([row.id], mark), lambda _: self._show_group())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -16,6 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
 
+from curator.contract.clock import clock_time
 from curator.contract.text import counted, visible
 from curator.tui.background import in_background, write
 from curator.tui.keyboard.keys import KeyAction, bindings
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from curator.session.session import Session
     from curator.tui.messages import WorkDone
 
+_DAY = "%Y-%m-%d"
 _LONGEST = 500
 _WIDE = 90  # cells that a line needs to tell more than when and what
 _NAMES = 40  # of the images of an edit
@@ -91,8 +93,8 @@ class HistoryScreen(Screen):
     @on(CollectionChanged)
     def _read(self) -> None:
         self._commits = self._session.edits.history(_LONGEST)
-        commits, now = self._commits, datetime.now().astimezone()
-        self.query_one(LineList).show(len(commits), lambda at, width: _line(commits[at], width, now))
+        commits, today = self._commits, clock_time(time.time(), _DAY)
+        self.query_one(LineList).show(len(commits), lambda at, width: _line(commits[at], width, today))
 
     @on(LineList.Moved)
     def _show_whole(self) -> None:
@@ -129,8 +131,10 @@ class HistoryScreen(Screen):
 
     def action_images(self) -> None:
         """Show its images in Browse."""
-        commit, (number, images) = self._current, self._images
-        if commit is None or number != commit.id or not images:
+        commit, (number, images) = self._wanted_edit, self._images
+        if commit is None:
+            return
+        if number != commit.id or not images:
             self.notify("This edit changed no image that is here.", markup=False)
             return
         spans = _spans(images)
@@ -144,6 +148,14 @@ class HistoryScreen(Screen):
     def _current(self) -> Commit | None:
         cursor = self.query_one(LineList).cursor
         return self._commits[cursor] if cursor < len(self._commits) else None
+
+    @property
+    def _wanted_edit(self) -> Commit | None:
+        """That under the cursor; where there is none it is said."""
+        commit = self._current
+        if commit is None:
+            self.notify("No edit yet.", markup=False)
+        return commit
 
     @on(LineList.Chosen)
     def _ask(self) -> None:
@@ -162,7 +174,7 @@ class HistoryScreen(Screen):
 
     def action_back_to(self) -> None:
         """Take back this edit and all made since; or make it again with those taken back before it."""
-        commit = self._current
+        commit = self._wanted_edit
         if commit is None:
             return
         newer = [each for each in self._commits if not each.undone and each.id > commit.id]
@@ -221,17 +233,15 @@ def _what(commit: Commit) -> str:
 
 def _whole(commit: Commit) -> Text:
     """All that is known of an edit; what it was comes last, for a long one is cut."""
-    when = datetime.fromtimestamp(commit.at).astimezone()
-    about = (
-        f"{when:%Y-%m-%d %H:%M:%S} by {visible(commit.actor)}{', undone since' if commit.undone else ''}\n"
-    )
+    undone = ", undone since" if commit.undone else ""
+    about = f"{clock_time(commit.at)} by {visible(commit.actor)}{undone}\n"
     return Text(about, "bold").append(f"{_what(commit)}", "not bold")
 
 
-def _line(commit: Commit, width: int, now: datetime) -> Text:
+def _line(commit: Commit, width: int, today: str) -> Text:
     """When, what, how many images and by whom; the first two where there is no room for more."""
-    at = datetime.fromtimestamp(commit.at).astimezone()
-    when = f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d}"
+    day = clock_time(commit.at, _DAY)
+    when = clock_time(commit.at, "%H:%M:%S") if day == today else day
     what = f" {when:<10}  {'undone: ' if commit.undone else ''}{visible(commit.what)}"
     if width < _WIDE:
         return Text(what)

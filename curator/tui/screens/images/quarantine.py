@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
@@ -11,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from curator.contract.clock import clock_time
 from curator.contract.text import counted, visible
 from curator.tui import meanings
 from curator.tui.background import in_background, progress_on_status
@@ -103,7 +103,7 @@ class QuarantineScreen(Screen[None]):
 
 def _line(entry: Quarantined, width: int) -> Text:
     """Since when, the name in at most half of the line, and why."""
-    name, since = visible(entry.path.rpartition("/")[2]), datetime.fromtimestamp(entry.at).astimezone()
-    text = Text().append(f" {since:%Y-%m-%d}  ", meanings.QUIET)
+    name, since = visible(entry.path.rpartition("/")[2]), clock_time(entry.at, "%Y-%m-%d")
+    text = Text().append(f" {since}  ", meanings.QUIET)
     text.append(fitted(name, min(cell_len(name), max(12, width // 2))), "bold")
     return text.append(f"  {visible(entry.reason)}", meanings.FINDING)

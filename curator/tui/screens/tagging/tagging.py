@@ -157,9 +157,16 @@ class TaggingScreen(Screen):
 
         in_background(self, "proposals", collected, keys_wait=True)
 
-    def action_stop(self) -> None:
+    @property
+    def _wanted_job(self) -> _Job | None:
+        """That under the cursor; where there is none it is said."""
         job = self._current
-        if job:
+        if job is None:
+            self.notify("No job yet: n asks a tag model.", markup=False)
+        return job
+
+    def action_stop(self) -> None:
+        if job := self._wanted_job:
             question = Confirm(
                 f"Stop the job {visible(job.name)}?", "What it has answered is kept: r goes on from there."
             )
@@ -171,8 +178,7 @@ class TaggingScreen(Screen):
         self.notify(f"Asked {visible(name)} to stop.", markup=False)
 
     def action_resume(self) -> None:
-        job = self._current
-        if job:
+        if job := self._wanted_job:
             proposals = self._session.proposals
             in_background(self, "resume", lambda: proposals.resume(proposals.find_job(job.name)))
             self.notify(f"{visible(job.name)} goes on where it was.", markup=False)

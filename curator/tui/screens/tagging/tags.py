@@ -189,6 +189,8 @@ class TagsScreen(Screen):
 
     def action_order(self) -> None:
         """Another order, one after the other."""
+        if self._wanted_tag is None:
+            return
         names = list(_ORDERS)
         place = names.index(self._order) + 1 if self._order in names else 1
         self._order = names[place % len(names)]
@@ -237,30 +239,38 @@ class TagsScreen(Screen):
         if entry := self.current:
             self.post_message(ShowImages(filter_of_tag(entry.tag.name)))
 
+    @property
+    def _wanted_tag(self) -> TagEntry | None:
+        """That under the cursor; where there is none it is said."""
+        entry = self.current
+        if entry is None:
+            self.notify("No tag is under the cursor.", markup=False)
+        return entry
+
     def action_copy(self) -> None:
-        if entry := self.current:
+        if entry := self._wanted_tag:
             copy_text(self, "tag", entry.tag.name)
 
     # changes
 
     @user_errors_shown
     def action_rename(self) -> None:
-        if entry := self.current:
+        if entry := self._wanted_tag:
             self._editor.ask_rename(entry.tag.name)
 
     @user_errors_shown
     def action_merge(self) -> None:
-        if entry := self.current:
+        if entry := self._wanted_tag:
             self._editor.ask_merge(entry.tag.name)
 
     def action_cls(self) -> None:
-        if entry := self.current:
+        if entry := self._wanted_tag:
             classes = self._session.tags.classes()
             line = FormLine("words", "class", entry.tag.cls, ", ".join(classes), words_of(classes))
             self._ask("Class", line, entry.tag, self._classed)
 
     def action_alias(self) -> None:
-        if entry := self.current:
+        if entry := self._wanted_tag:
             about = "words that find it where tags are typed, with commas between; images keep the tag"
             known = ", ".join(entry.aliases)
             line = FormLine("words", "other words", known, about, tags_of(self._reader))

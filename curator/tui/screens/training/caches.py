@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.text import Text
@@ -12,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from curator.contract.clock import clock_time, iso_time
 from curator.contract.errors import UserError
 from curator.contract.text import counted, visible
 from curator.runs.words import bytes_in_words
@@ -115,8 +115,9 @@ class CachesScreen(Screen[None]):
         names = [known[digest] for digest in cache.used_by if digest in known]
         others = len(cache.used_by) - len(names)
         users = [*names, *([f"{counted(others, 'other manifest')}"] if others else [])]
+        made = clock_time(cache.made_at, "%Y-%m-%d")
         text = Text(f"{visible(cache.name)}\n", "bold").append(
-            f"{counted(cache.entries, 'entry', 'entries')} of {cache.kind}, made {_day(cache.made_at)},"
+            f"{counted(cache.entries, 'entry', 'entries')} of {cache.kind}, made {made},"
             f" used by {', '.join(map(visible, users)) or 'no manifest'}",
             "not bold",
         )
@@ -269,10 +270,8 @@ def _planned_line(name: str, removed: int, cache: CacheSummary | None) -> Text:
     return Text(f" {removed:>9,}{of_all}{model}  ").append(visible(name), meanings.QUIET)
 
 
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d}"
-
-
 def _ago(at: float) -> str:
+    if not iso_time(at):
+        return clock_time(at)
     days = int((time.time() - at) / 86_400)
     return "today" if days <= 0 else f"{counted(days, 'day')} ago"

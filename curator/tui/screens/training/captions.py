@@ -181,8 +181,9 @@ class CaptionsScreen(Screen):
         self.query_one(BatchList).show_grid(is_grid=is_wide != self.has_class(_OTHER))
 
     def action_grid(self) -> None:
-        self._panels.toggle(_OTHER)
-        self._fit()
+        if self._wanted_walk:
+            self._panels.toggle(_OTHER)
+            self._fit()
 
     def _picture(self, sample: SampleShown) -> ShownPicture:
         title = f"{visible(sample.image.path)}  {visible(sample.said.caption)}"
@@ -192,17 +193,24 @@ class CaptionsScreen(Screen):
 
     # walking
 
+    @property
+    def _wanted_walk(self) -> CaptionWalk | None:
+        """The steps of the manifest; where there is none it is said."""
+        if self._walk is None:
+            self.notify("No manifest yet: 4 freezes one.", markup=False)
+        return self._walk
+
     def action_step(self, places: int) -> None:
-        if self._shown:
+        if self._wanted_walk and self._shown:
             self._go(self._shown.step + places)
 
     def action_epoch(self, places: int) -> None:
-        walk, shown = self._walk, self._shown
+        walk, shown = self._wanted_walk, self._shown
         if walk and shown:
             self._go(walk.first_step(max(0, min(walk.total_epochs - 1, shown.epoch + places))))
 
     def action_jump(self) -> None:
-        walk = self._walk
+        walk = self._wanted_walk
         if walk is None:
             return
         about = f"1 to {walk.total_steps:,}; or an epoch, 1 to {walk.total_epochs:,}: e3"
@@ -213,15 +221,18 @@ class CaptionsScreen(Screen):
 
     def action_manifest(self) -> None:
         names = [each.name for each in self._manifests]
-        if names:
+        if len(names) == 1:
+            self.notify("There is no other manifest.", markup=False)
+        elif self._wanted_walk:
             self._load(names[(names.index(self._name) + 1) % len(names)])
 
     def action_crop(self) -> None:
-        self._view = (self._view + 1) % len(_VIEWS)
-        self._look()
+        if self._wanted_walk:
+            self._view = (self._view + 1) % len(_VIEWS)
+            self._look()
 
     def action_plan(self) -> None:
-        walk = self._walk
+        walk = self._wanted_walk
         if walk is None:
             return
 

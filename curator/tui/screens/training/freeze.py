@@ -99,18 +99,28 @@ class FreezeScreen(Screen):
         self.query_one("#findings").focus()
 
     def on_screen_resume(self) -> None:
-        self.action_check()
+        self._check("check")
 
     @on(CollectionChanged)
+    def _check_again(self) -> None:
+        self._check("check")
+
     def action_check(self) -> None:
+        """Check again, and tell that it was done: often nothing else is seen of it."""
+        self._check("checked")
+
+    def _check(self, kind: str) -> None:
         batch = remembered_recipe(self._session).batch
-        in_background(self, "check", lambda: self._reader.freezing.check(batch), keys_wait=True)
+        in_background(self, kind, lambda: self._reader.freezing.check(batch), keys_wait=True)
         self._show_manifests()
 
     def on_work_done(self, message: WorkDone) -> None:
         match message.kind:
-            case "check":
-                self._show_report(cast("FreezeReport", message.result))
+            case "check" | "checked":
+                report = cast("FreezeReport", message.result)
+                self._show_report(report)
+                if message.kind == "checked":
+                    self.notify(counted(len(report.findings), "finding"), title="Checked", markup=False)
                 return
             case "since":
                 self._changes = cast("dict[str, int]", message.result)

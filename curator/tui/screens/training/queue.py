@@ -81,9 +81,17 @@ class QueueScreen(Screen[None]):
         cursor = self.query_one(LineList).cursor
         return self._jobs[cursor] if self._jobs and cursor < len(self._jobs) else None
 
+    @property
+    def _wanted_job(self) -> Job | None:
+        """That under the cursor; where there is none it is said."""
+        job = self._current
+        if job is None:
+            self.notify("The queue is empty: Q in Train puts a run here.", markup=False)
+        return job
+
     def action_change(self, what: str) -> None:
         """Change the run under the cursor."""
-        job = self._current
+        job = self._wanted_job
         if job is None:
             return
         self._wanted = job.run
@@ -96,12 +104,12 @@ class QueueScreen(Screen[None]):
 
     def action_hold(self) -> None:
         """Hold it, or release what is held."""
-        if self._current:
-            self.action_change("release" if self._current.state == "held" else "hold")
+        if job := self._wanted_job:
+            self.action_change("release" if job.state == "held" else "hold")
 
     def action_remove(self) -> None:
         """Take what waits out of the queue; a run at work is stopped, after a question, and leaves by itself."""
-        job = self._current
+        job = self._wanted_job
         if job is None:
             return
         if not job.is_busy:

@@ -55,6 +55,7 @@ class RecipeList(LineList):
         """Fold the section of the row under the cursor, or unfold it; `every`: all sections, as that one."""
         form, section = self._form, self._section_at(self.cursor)
         if form is None or section is None:
+            self.notify("No section is under the cursor.", markup=False)
             return
         some = {row.section for row in form_rows(form) if row.section} if every else {section}
         self.folded = self.folded - some if section in self.folded else self.folded | some

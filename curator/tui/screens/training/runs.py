@@ -176,8 +176,8 @@ class RunsScreen(Screen):
 
     @on(LineList.Chosen, "#runs")
     def _attach_chosen(self) -> None:
-        if self._list_of_runs.current:
-            self._follow(self._list_of_runs.current)
+        if name := self._wanted_run:
+            self._follow(name)
 
     def _follow(self, name: str) -> None:
         in_background(self, "attach", lambda: self._followed(name), keys_wait=True)
@@ -188,30 +188,27 @@ class RunsScreen(Screen):
 
     def _show(self, view: RunView) -> None:
         self._dashboard.show_view(view)
-        if not self._is_attached:
-            self.query_one(StatusLine).rest(Text())
-            return
         over = view.status != "running"
         state = f"{view.status}: {view.name}" if over else f"esc or q leaves it running: {view.name}"
-        self.query_one(StatusLine).rest(Text(visible(state)))
+        self.query_one(StatusLine).rest(Text(visible(state) if self._is_attached else ""))
 
     def action_detach(self) -> None:
         follower = self._follower if self._is_attached else None
         self._is_attached = False
         self.query_one(StatusLine).rest(Text())
-        if follower and follower.view.status == "running":
-            self.notify(
-                f"{visible(follower.run.path.name)} goes on. enter attaches again.",
-                title="Detached",
-                markup=False,
-            )
+        if follower is None:
+            self.notify("No run is attached to: enter attaches to that under the cursor.", markup=False)
+        elif follower.view.status == "running":
+            name = visible(follower.run.path.name)
+            self.notify(f"{name} goes on. enter attaches again.", title="Detached", markup=False)
 
     def action_plot(self) -> None:
         """Enlarge the next plot; after the last all are shown again."""
-        self._dashboard.enlarge_next()
+        if self._wanted_run:
+            self._dashboard.enlarge_next()
 
     def action_lay(self) -> None:
-        name = self._list_of_runs.current
+        name = self._wanted_run
         if name in self._dashboard.laid:
             self._lay(name, None)
         elif len(self._dashboard.laid) >= MOST_LAID:
@@ -225,8 +222,7 @@ class RunsScreen(Screen):
 
     @user_errors_shown
     def action_ask(self, action: str) -> None:
-        name = self._run_name
-        if not name:
+        if not (name := self._wanted_run):
             return
         run = self._session.runs.find(name)
         if action == "resume" and run.status() != "running":
@@ -244,7 +240,7 @@ class RunsScreen(Screen):
 
     def _ask_if_meant(self, action: str, meaning: str) -> None:
         """Ask for what ends the run's work, once a question is answered with yes."""
-        if name := self._run_name:
+        if name := self._wanted_run:
             question = Confirm(f"{action.capitalize()} the run {visible(name)}?", meaning)
             self.app.push_screen(question, lambda yes: self.action_ask(action) if yes else None)
 
@@ -253,11 +249,11 @@ class RunsScreen(Screen):
 
     def action_compare(self) -> None:
         """With which run, is asked."""
-        name = self._run_name
-        others = [
-            Line(each.name, each.status, each.name) for each in self._list_of_runs.runs if each.name != name
-        ]
-        if not name or not others:
+        if not (name := self._wanted_run):
+            return
+        runs = self._list_of_runs.runs
+        others = [Line(each.name, each.status, each.name) for each in runs if each.name != name]
+        if not others:
             self.notify("There is no other run to compare it with.", markup=False)
             return
 
@@ -272,7 +268,7 @@ class RunsScreen(Screen):
 
     @user_errors_shown
     def action_rename(self) -> None:
-        if name := self._run_name:
+        if name := self._wanted_run:
             runs = self._session.runs
             run_upkeep.ask_rename(self, runs, runs.find(name), lambda new: self._renamed(name, new))
 
@@ -282,13 +278,13 @@ class RunsScreen(Screen):
 
     @user_errors_shown
     def action_delete(self) -> None:
-        if name := self._run_name:
+        if name := self._wanted_run:
             runs = self._session.runs
             run_upkeep.ask_delete(self, runs, runs.find(name), lambda: self._gone(name))
 
     @user_errors_shown
     def action_weights(self) -> None:
-        if name := self._run_name:
+        if name := self._wanted_run:
             runs = self._session.runs
             run_upkeep.ask_for_weights(self, runs, runs.find(name))
 
@@ -296,7 +292,7 @@ class RunsScreen(Screen):
     def action_report(self) -> None:
         from curator.tui.screens.dialogs.reporting import report_run
 
-        if name := self._run_name:
+        if name := self._wanted_run:
             report_run(self, self._session.runs.find(name))
 
     def action_caches(self) -> None:
@@ -318,7 +314,7 @@ class RunsScreen(Screen):
         self._list(keys_wait=True)
 
     def action_pictures(self) -> None:
-        name = self._run_name
+        name = self._wanted_run
         if self._follower and self._follower.run.path.name == name:
             self._show_samples(self._follower)
         elif name:  # the cursor came here a moment ago
@@ -331,6 +327,9 @@ class RunsScreen(Screen):
             self.notify(f"{visible(follower.run.path.name)} has no samples yet: S makes some.", markup=False)
 
     @property
-    def _run_name(self) -> str:
-        """The run that keys are about: the one under the cursor, whichever dashboard is still in sight."""
-        return self._list_of_runs.current
+    def _wanted_run(self) -> str:
+        """The run that keys are about: that under the cursor, whichever dashboard is seen; if none, it is said."""
+        name = self._list_of_runs.current
+        if not name:
+            self.notify("No run yet: 5 sets one up.", markup=False)
+        return name

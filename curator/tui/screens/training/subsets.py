@@ -165,10 +165,17 @@ class SubsetsScreen(Screen):
         position = self.query_one("#subsets", LineList).cursor
         return self._subsets[position] if position < len(self._subsets) else None
 
-    def action_repeat(self, change: float) -> None:
+    @property
+    def _wanted_subset(self) -> Subset | None:
+        """That under the cursor; where there is none it is said."""
         subset = self._current
         if subset is None:
             self.notify("No subset yet: a adds one.", markup=False)
+        return subset
+
+    def action_repeat(self, change: float) -> None:
+        subset = self._wanted_subset
+        if subset is None:
             return
         name = subset.name
         self._write(
@@ -200,8 +207,7 @@ class SubsetsScreen(Screen):
     def action_balance(self) -> None:
         """Every subset gets the same part of the epoch, which stays as long; regularisation has its own rule."""
         shown = self._shown
-        if shown is None or not self._subsets:
-            self.notify("No subset yet: a adds one.", markup=False)
+        if self._wanted_subset is None or shown is None:
             return
         try:
             balanced = self._session.subsets.balanced(shown)
@@ -221,8 +227,8 @@ class SubsetsScreen(Screen):
         self._open_form(Subset("", ""), "Add a subset")
 
     def action_edit(self) -> None:
-        if self._current:
-            self._open_form(self._current, f"Subset {visible(self._current.name)}")
+        if subset := self._wanted_subset:
+            self._open_form(subset, f"Subset {visible(subset.name)}")
 
     @on(LineList.Chosen, "#subsets")
     def _edit_chosen(self) -> None:
@@ -240,7 +246,7 @@ class SubsetsScreen(Screen):
 
     def action_captions(self) -> None:
         """The caption rules of the subset."""
-        subset = self._current
+        subset = self._wanted_subset
         if subset is None:
             return
 
@@ -252,7 +258,7 @@ class SubsetsScreen(Screen):
         self.app.push_screen(Form(f"Captions of {visible(subset.name)}", caption_lines(subset.rules), check))
 
     def action_remove(self) -> None:
-        subset = self._current
+        subset = self._wanted_subset
         if subset is None:
             return
 

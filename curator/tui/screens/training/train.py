@@ -193,13 +193,17 @@ class TrainScreen(Screen):
             self._change(lambda form: form.turned(field, places))
         elif row.name == "manifest" and self._manifests:
             self._use(_next(self._manifests, self._manifest, places))
+        elif row.name == "manifest":
+            self.notify("No manifest yet: 4 freezes one.", markup=False)
         elif row.name == "preset":
             name = _next(sorted(presets()), self._form.preset, places)
             self._change(lambda form: form_from(dict(form.changes), name))
 
     def action_reset(self) -> None:
-        if field := self._row.field:
+        if (field := self._row.field) and field.name in dict(self._form.changes):
             self._change(lambda form: form.reset(field))
+        else:
+            self.notify("Nothing is changed here.", markup=False)
 
     @user_errors_shown
     def _change(self, change: Callable[[RecipeForm], RecipeForm]) -> None:
@@ -228,10 +232,8 @@ class TrainScreen(Screen):
 
     def action_find(self) -> None:
         self._finding = True
-        self.query_one("#about", Label).update(
-            Text(" find a field by any part of its name, else of its help; enter on it edits it\n"),
-            layout=False,
-        )
+        about = Text(" find a field by any part of its name, else of its help; enter on it edits it\n")
+        self.query_one("#about", Label).update(about, layout=False)
         self._open_entry("")
 
     def _open_entry(self, value: str) -> None:
@@ -291,9 +293,8 @@ class TrainScreen(Screen):
         asked = "Put in the queue:" if queued else "Start training"
         waits, words = Queued() if queued else None, dedent(length_in_words(recipe, self._spans).plain)
         question = Confirm(f"{asked} '{visible(self._run_name)}'?", words)
-        self.app.push_screen(
-            question, lambda yes: self._launch(manifest.path, recipe, waits) if yes else None
-        )
+        path = manifest.path
+        self.app.push_screen(question, lambda yes: self._launch(path, recipe, waits) if yes else None)
 
     def _ready(self) -> tuple[Recipe, FrozenManifest]:
         if self._manifest is None:

@@ -99,6 +99,17 @@ class ImageList(PictureCells):
         """The image under the cursor."""
         return self._rows.row(self.cursor) if len(self._rows) else None
 
+    def has_images(self) -> bool:
+        """Whether there is an image that a key can be about; where there is none it is said."""
+        if not len(self._rows):
+            self.notify("There is no image here.", markup=False)
+        return bool(len(self._rows))
+
+    @property
+    def wanted(self) -> ImageRow | None:
+        """The image under the cursor; where there is none it is said."""
+        return self.current if self.has_images() else None
+
     @property
     def selected(self) -> BitMap:
         """What is selected and shown, the range being drawn included."""
@@ -124,7 +135,7 @@ class ImageList(PictureCells):
         if self._anchor is not None:
             self.action_range()
             return
-        if not len(self._rows):
+        if not self.has_images():
             return
         self._selected ^= BitMap([self.image_at(self.cursor)])
         self.post_message(self.SelectionChanged())
@@ -133,6 +144,8 @@ class ImageList(PictureCells):
         self.go(self.cursor + 1)
 
     def action_range(self) -> None:
+        if not self.has_images():
+            return
         if self._anchor is None:
             self._anchor = self.cursor
         else:
@@ -142,10 +155,12 @@ class ImageList(PictureCells):
         self.post_message(self.SelectionChanged())
 
     def action_all(self) -> None:
-        self._select(BitMap(self.result.bitmap()))
+        if self.has_images():
+            self._select(BitMap(self.result.bitmap()))
 
     def action_invert(self) -> None:
-        self._select(self.result.bitmap() - self.selected)
+        if self.has_images():
+            self._select(self.result.bitmap() - self.selected)
 
     def action_clear(self) -> None:
         if not self._selected and self._anchor is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def damage(group: Group) -> None:
     data = bytearray(shard.data.read_bytes())
     data[first.offset + 100] ^= 1
     shard.data.write_bytes(data)
+
+
+async def test_a_cache_of_a_time_that_no_calendar_has_is_shown(drive: Drive, group: Group) -> None:
+    about = group.folder / "about.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "made_at": 1e50}))
+    async with drive((120, 40)) as it:
+        await it.press("6", "C")
+        await it.sees("made no known time")
+        await it.sees("used no known time")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
