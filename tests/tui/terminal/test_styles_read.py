@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from textual.css.stylesheet import Stylesheet
@@ -16,7 +17,7 @@ async def test_each_style_is_read_once_until_colours_are_others(
 ) -> None:
     read, parse = Counter[tuple[object, ...]](), Stylesheet._parse_rules
 
-    def count(sheet: Stylesheet, css: str, *where: object, **how: object) -> object:
+    def count(sheet: Stylesheet, css: str, *where: Any, **how: Any) -> Any:
         known = len(sheet._parse_cache)
         found = parse(sheet, css, *where, **how)
         read[css, *how.values()] += len(sheet._parse_cache) > known
