@@ -15,10 +15,9 @@ from curator.tui import meanings
 from curator.tui.background import in_background, user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
-from curator.tui.screens.dialogs.choice import Choice, Line
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.screens.training import run_upkeep
-from curator.tui.screens.training.comparison import ComparisonScreen
+from curator.tui.screens.training.comparison import ComparisonScreen, ask_with_which
 from curator.tui.screens.training.dashboard_panel import MOST_LAID, DashboardPanel
 from curator.tui.screens.training.queue import QueueScreen
 from curator.tui.screens.training.run_list import RunList
@@ -55,6 +54,7 @@ KEYS = (
     KeyAction("runs.weights", "E", "weights", "copy its weights to a place of your own"),
     KeyAction("runs.report", "R", "report", "write a page about it, for any browser", "report"),
     KeyAction("runs.caches", "C", "caches", "caches of latents and captions: verify, prune", "caches"),
+    KeyAction("runs.grids", "A", "grids", "grids: weights side by side, made, shown, judged blind", "grids"),
     KeyAction("runs.rename", "n", "rename", "give it another name"),
     KeyAction("runs.delete", "delete", "delete", "delete it, with all that it wrote"),
     KeyAction("runs.detach", "escape", "detach", "leave the dashboard; the run goes on", "detach"),
@@ -272,22 +272,7 @@ class RunsScreen(Screen):
 
     def action_compare(self) -> None:
         """With which run, is asked."""
-        name = self._run_name
-        others = [
-            Line(each.name, each.status, each.name) for each in self._list_of_runs.runs if each.name != name
-        ]
-        if not name or not others:
-            self.notify("There is no other run to compare it with.", markup=False)
-            return
-
-        def compare(other: str | None) -> None:
-            runs = self._session.runs
-            if other is not None:
-                in_background(
-                    self, "compare", lambda: runs.compare(runs.find(name), runs.find(other)), keys_wait=True
-                )
-
-        self.app.push_screen(Choice(f"Compare {visible(name)} with", others), compare)
+        ask_with_which(self, self._session.runs, self._run_name, self._list_of_runs.runs)
 
     @user_errors_shown
     def action_rename(self) -> None:
@@ -322,6 +307,11 @@ class RunsScreen(Screen):
         from curator.tui.screens.training.caches import CachesScreen
 
         self.app.push_screen(CachesScreen(self._session))
+
+    def action_grids(self) -> None:
+        from curator.tui.screens.workshop.grids import GridsScreen
+
+        self.app.push_screen(GridsScreen(self._session))
 
     def _gone(self, name: str) -> None:
         """A run has that name no more: nothing of it is shown, nor read again."""
