@@ -163,6 +163,11 @@ PLACES = (
     ),
     Place("grids", ("6", "see:running", "A", "see:6 of 8 images")),
     Place("make a grid", ("6", "see:running", "A", "see:6 of 8 images", "n", "see:Make a grid")),
+    Place(
+        "make a grid, what that takes",
+        ("6", "see:running", "A", "see:6 of 8 images", "n", "see:Make a grid", "text:{folder}/grid.toml",
+         "shift+tab", "text:{folder}/made", "enter", "see:Make 2 images?"),
+    ),
     Place("add a grid", ("6", "see:running", "A", "see:6 of 8 images", "a", "see:Add a grid")),
     Place("judge a grid", ("6", "see:running", "A", "see:6 of 8 images", "J", "see:which is judged of")),
     Place("judge a grid, a pair", ("6", "see:running", "A", "see:6 of 8", "J", "see:which is", "enter", "see:2 of 2")),
@@ -278,6 +283,8 @@ def _lay_grids(session: Session) -> None:
     )
     write_grid(folder, axes, missing=("1:B1",), failed=("1:B2",), adapter=f"/nets/{LONG_MODEL}.safetensors")
     compare_grid(folder).choose("left")
+    spec = f"model = '{session.folder / LONG_NAME}'\nprompt = ['{LONG_CAPTION}', 'a dog']\n"
+    (session.folder.parent / "grid.toml").write_text(spec)
     session.memory.keep("grids", [str(folder), f"/nowhere/{LONG_SUBSET}"])
 
 

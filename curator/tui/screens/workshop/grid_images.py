@@ -182,10 +182,15 @@ def _whole(shown: GridPictures, cell: GridCell) -> Text:
         text.append(f"\n! {visible(wrong)}", meanings.MISTAKE)
     elif image_of(shown.folder, cell) is None:
         text.append("\nnot made yet", meanings.FINDING)
-    adapters = " + ".join(f"{Path(file).name} at {ratio:g}" for file, ratio in image.adapters)
-    model = Path(grid.models[image.model]).name
+    adapters = " + ".join(f"{_short(file)} at {ratio:g}" for file, ratio in image.adapters)
+    model = _short(grid.models[image.model])
     size = f"  {image.width}x{image.height}" if image.width else ""
     made = f"{model}, {adapters or 'no adapter'}  seed {image.seed}  {counted(image.steps, 'step')}"
     text.append(f"\n{visible(made)}  scale {image.scale:g}  {image.sampler}{size}", "not bold")
     negative = f"  without: {image.negative_prompt}" if image.negative_prompt else ""
     return text.append(f"\n{visible(image.prompt + negative)}", "not bold")
+
+
+def _short(file: str) -> str:
+    """The name of a model or adapter without its folder."""
+    return Path(file).name.removesuffix(".safetensors")

@@ -142,9 +142,7 @@ class GridsScreen(Screen[None]):
             remember(self._session, folder)
             return folder
 
-        line = FormLine(
-            "folder", "folder", "", "of a grid that was made elsewhere", paths(only_folders=True)
-        )
+        line = FormLine("folder", "folder", "", "of a grid that was made elsewhere", paths(only_folders=True))
         form = Form("Add a grid", [line], check)
         self.app.push_screen(form, lambda added: self._look_at_first() if added else None)
 

@@ -48,7 +48,7 @@ async def test_images_lie_by_the_axes_and_that_under_the_cursor_is_told(
         await it.sees("seed 1, a [b]cat[/b]")
         await it.sees("1:A1  ratio 0.5, seed 1")
         if size[1] > 12:
-            await it.sees("base.safetensors, a [b].safetensors at 0.5  seed 1  4 steps")
+            await it.sees("base, a [b] at 0.5  seed 1  4 steps")
         await it.until(lambda: it.app.screen.query_one(SampleGrid)._feed._ready)
         await it.press("j")
         await it.sees("1:A2")
