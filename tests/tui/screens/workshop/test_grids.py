@@ -195,6 +195,7 @@ async def test_a_grid_of_elsewhere_is_added_and_one_that_is_gone_says_so(
         assert "[red]other" in it.text
         await it.press("G", "d")
         await it.until(lambda: "gone is off the list" in it.notices)
+        await it.sees("1 grid ")
         await it.press("d")
         await it.sees("none yet")
         await it.press("escape")

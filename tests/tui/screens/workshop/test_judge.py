@@ -51,6 +51,7 @@ async def test_keys_judge_and_choices_outlive_the_app(tmp_path: Path) -> None:
         await pilot.press("right")
         assert "all 3 pairs are judged" in text_of(app)
         await pilot.press("q")
+        assert app._exit
     assert compare_grid(tmp_path).done == 3
 
 
