@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from textual import on
 from textual.worker import WorkerFailed
 
 from curator.contract.errors import UserError
 from curator.session.session import Session
 from curator.tui import theme
 from curator.tui.keyboard.keymap import keys_file, load_keymap
-from curator.tui.messages import UserErrorRaised
-from curator.tui.screens.training.judge import JudgeScreen
+from curator.tui.screens.workshop.judge import JudgeScreen
 from curator.tui.terminal.picture_app import PictureApp
 from curator.tui.terminal.question import asked
 from curator.tui.terminal.remembered import remembered_theme
@@ -51,11 +49,7 @@ class JudgeApp(PictureApp):
 
     def on_mount(self) -> None:
         self.set_keymap(self._own_keys)
-        self.push_screen(JudgeScreen(self._comparison))
-
-    @on(UserErrorRaised)
-    def _tell(self, message: UserErrorRaised) -> None:
-        self.notify(message.error.hint, title=message.error.what, severity="error", markup=False)
+        self.push_screen(JudgeScreen(self._comparison), lambda _: self.exit())
 
 
 def judge(comparison: Comparison, collection: Path | None = None) -> None:

@@ -67,6 +67,12 @@ SCREENS = (
     Shown("caches", ("6", "see:160/240", "C", "see:entries of latents", "v", "see:sound")),
     Shown("models", ("6", "see:160/240", "M", "see:read by")),
     Shown("merge", ("6", "see:160/240", "M", "see:read by", "m", "see:Merge models")),
+    Shown("grids", ("6", "see:160/240", "A", "see:8 of 8 images")),
+    Shown("images-of-a-grid", ("6", "see:160/240", "A", "see:8 of 8 images", "enter", "see:8 cells")),
+    Shown(
+        "judge",
+        ("6", "see:160/240", "A", "see:8 of 8 images", "J", "see:which is judged", "enter", "see:6 of 12"),
+    ),
     Shown("queue", ("6", "see:160/240", "Q", "see:Queue:")),
     Shown("history", ("7", "see:rename")),
     Shown("prepare", ("8", "see:would change")),

@@ -22,7 +22,9 @@ from curator.contract.run.run_folder import RunFolder
 from curator.index.changes.edits import AddTags, RenameTag, SetMark
 from curator.index.tables.small_tables import SavedFilter
 from curator.session.session import Session
+from curator.session.training.grids import compare_grid
 from tests.caches import write_cache
+from tests.grids import write_grid
 from tests.inside import inside
 from tests.tui.answered_job import answered_job
 
@@ -64,6 +66,7 @@ def _shown_collection(folder: Path) -> Iterator[Session]:
         session.memory.keep("manifest", "photos-v1")
         shutil.copytree(ROOT / "train/families/sd1_config", folder / "models/sd15")
         session.memory.keep("recipe", {"length.epochs": 12, "batch.size": 4, "model.path": "models/sd15"})
+        _grid(session, folder)
         answered_job(session, "wd-swinv2-v3", LABELS, bad="rocket.jpg")
         with _running(session):
             yield session
@@ -81,6 +84,19 @@ def _edit(session: Session) -> None:
     session.edits.apply(SetMark(1), ids("cat OR astronaut"))
     session.edits.apply(SetMark(-1), ids("page"))
     session.filters.save(SavedFilter("outside", "outdoors -monochrome"))
+
+
+def _grid(session: Session, folder: Path) -> None:
+    """Ratios of what a run trained, for two prompts, some of them judged."""
+    ratios = ("ratio 0.4", "ratio 0.6", "ratio 0.8", "ratio 1")
+    photos = [folder / "photos" / name for name in ("chelsea.png", "rocket.jpg")]
+    axes = (("ratio", ratios), ("prompt", PROMPTS))
+    adapter = "set/runs/photos-lr1e-4/output/photos-lr1e-4.safetensors"
+    write_grid(folder / "ratios", axes, pictures=photos, adapter=adapter, model="models/sd15")
+    comparison = compare_grid(folder / "ratios")
+    for verdict in ("left", "right", "right", "tie", "left"):
+        comparison.choose(verdict)
+    session.memory.keep("grids", ["ratios"])
 
 
 @contextmanager

@@ -23,7 +23,9 @@ from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
 from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.runs.queue.jobs import Queue, job_of
 from curator.session.session import Session
+from curator.session.training.grids import compare_grid
 from tests.caches import write_cache
+from tests.grids import write_grid
 from tests.inside import inside
 from tests.tui.answered_job import answered_job
 
@@ -163,6 +165,21 @@ PLACES = (
     Place("merge models", ("6", "see:running", "M", "see:1 model", "m", "see:Merge models")),
     Place("bake adapters", ("6", "see:running", "M", "see:1 model", "b", "see:Bake adapters")),
     Place("add a model", ("6", "see:running", "M", "see:1 model", "a", "see:Another model")),
+    Place("grids", ("6", "see:running", "A", "see:6 of 8 images")),
+    Place("make a grid", ("6", "see:running", "A", "see:6 of 8 images", "n", "see:Make a grid")),
+    Place(
+        "make a grid, what that takes",
+        ("6", "see:running", "A", "see:6 of 8 images", "n", "see:Make a grid", "text:{folder}/grid.toml",
+         "shift+tab", "text:{folder}/made", "enter", "see:Make 2 images?"),
+    ),
+    Place("add a grid", ("6", "see:running", "A", "see:6 of 8 images", "a", "see:Add a grid")),
+    Place("judge a grid", ("6", "see:running", "A", "see:6 of 8 images", "J", "see:which is judged of")),
+    Place("judge a grid, a pair", ("6", "see:running", "A", "see:6 of 8", "J", "see:which is", "enter", "see:2 of 2")),
+    Place("a grid, what won", ("6", "see:running", "A", "see:6 of 8 images", "s", "see:compared")),
+    Place("images of a grid", ("6", "see:running", "A", "see:6 of 8 images", "enter", "see:8 cells")),
+    Place("an image of a grid", ("6", "see:running", "A", "see:6 of 8", "enter", "see:8 cells", "enter", "see:1/6")),
+    Place("choose of a grid", ("6", "see:running", "A", "see:6 of 8", "enter", "see:8 cells", "c", "see:frieze model")),
+    Place("bake of a grid", ("6", "see:running", "A", "see:6 of 8", "enter", "see:8 cells", "c", "y", "see:bake to")),
     Place("the queue", ("6", "see:running", "Q", "see:Queue:")),
     Place("samples", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1 prompt")),
     Place("a sample", ("6", "see:running", "enter", "see:leaves it running", "o", "see:1 prompt", "enter", "see:1/1")),
@@ -249,6 +266,7 @@ def _fill(session: Session) -> None:
     session.freezing.write(LONG_MANIFEST)
     write_cache(session.folder, session.manifests.folder / f"{LONG_MANIFEST}.manifest")
     session.memory.keep("manifest", LONG_MANIFEST)
+    _lay_grids(session)
     session.edits.apply(RenameTag("by hand", f"{LONG_TAG}_by_hand"), ids)
     labels = [
         ("sensitive", "rating", 0.8),
@@ -257,6 +275,21 @@ def _fill(session: Session) -> None:
         ("猫", "general", 0.7),
     ]
     answered_job(session, LONG_MODEL, [*labels, (f"{LONG_TAG}_3", "character", 0.9)], bad=LONG_NAME)
+
+
+def _lay_grids(session: Session) -> None:
+    """One with pages, of which two images are missing and one pair is judged, and one that is gone."""
+    folder = session.folder.parent / f"grid {LONG_RUN}"
+    axes = (
+        ("ratio", ("ratio 0.5", f"ratio 1 {LONG_TAG}")),
+        ("prompt", (LONG_CAPTION, "a [b]dog[/b]")),
+        ("seed", ("seed 1", "seed 2")),
+    )
+    write_grid(folder, axes, missing=("1:B1",), failed=("1:B2",), adapter=f"/nets/{LONG_MODEL}.safetensors")
+    compare_grid(folder).choose("left")
+    spec = f"model = '{session.folder / LONG_NAME}'\nprompt = ['{LONG_CAPTION}', 'a dog']\n"
+    (session.folder.parent / "grid.toml").write_text(spec)
+    session.memory.keep("grids", [str(folder), f"/nowhere/{LONG_SUBSET}"])
 
 
 def more_came_since(session: Session) -> None:

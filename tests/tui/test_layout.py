@@ -42,7 +42,7 @@ from tests.tui.places import (
     full_collection,
     more_came_since,
 )
-from tests.tui.screens.training.test_judge import make_grid
+from tests.tui.screens.workshop.test_judge import make_grid
 
 NORMAL = (80, 24)
 SIZES = ((40, 12), NORMAL, (120, 40), (200, 60))

@@ -73,10 +73,8 @@ def make(
 
 
 def _tell_outlook(outlook: Outlook, *, as_json: bool, is_dry: bool) -> None:
-    changed = sum(outlook.changed.values())
-    if changed:
-        what = ", ".join(outlook.changed)
-        say(f"made anew, since other settings are asked for now ({what}): {counted(changed, 'cell')}")
+    if changed := outlook.changed_in_words():
+        say(changed)
     if not is_dry:
         return
     if as_json:
@@ -92,18 +90,8 @@ def _tell_outlook(outlook: Outlook, *, as_json: bool, is_dry: bool) -> None:
         }
         put_json(report)
         return
-    put(
-        f"{counted(outlook.cells, 'cell')}, {counted(outlook.images)}, {outlook.images - outlook.missing:,} there"
-    )
-    models, steps = counted(outlook.models, "model"), counted(outlook.steps, "step")
-    put(f"to make: {counted(outlook.missing)} of {models}, {steps}{_time(outlook)}")
-
-
-def _time(outlook: Outlook) -> str:
-    if outlook.seconds is None:
-        return "; how long it takes is known once an image is made" if outlook.missing else ""
-    minutes, seconds = divmod(round(outlook.seconds), 60)
-    return f", about {minutes} min {seconds} s" if minutes else f", about {seconds} s"
+    for line in outlook.in_words():
+        put(line)
 
 
 def _tell_made(made: MadeGrid, folder: Path, *, as_json: bool) -> None:
@@ -257,6 +245,8 @@ def _lines(source: str) -> Iterator[str]:
 
 
 def _tell_standings(comparison: Comparison, *, as_json: bool) -> None:
+    from curator.session.training.grids import STANDING_HEADS
+
     rows, pair = comparison.standings(), comparison.next_pair()
     if as_json:
         following: PairToJudge | None = (
@@ -274,12 +264,7 @@ def _tell_standings(comparison: Comparison, *, as_json: bool) -> None:
         }
         put_json(report)
         return
-    table = [
-        (r.candidate, r.compared, r.won, r.tied, r.lost, "" if r.share is None else f"{r.share:.0%}",
-         "" if r.rating is None else f"{r.rating:+d}")
-        for r in rows
-    ]  # fmt: skip
-    put_table(table, ("candidate", "compared", "won", "tied", "lost", "share", "elo"))
+    put_table([row.in_words() for row in rows], STANDING_HEADS)
     tell(f"{comparison.done:,} of {counted(comparison.total, 'pair')} judged")
 
 
@@ -308,43 +293,26 @@ def choose(
     as_json: JsonOption = False,
 ) -> None:
     """Print the command that bakes a cell's adapters into its model, each at its ratio; with --out bake them."""
-    import shlex
-
-    from curator.session.training.grids import open_grid
+    from curator.session.training.grids import bake_cell, choose_cell, open_grid
 
     if replace_it and out is None:
         raise UserError("--replace is of what --out writes", "give --out as well")
-    grid = open_grid(folder)
-    found = grid.cell(cell)
-    model, adapters = grid.models[found.image.model], found.image.adapters
-    if not adapters:
-        raise UserError(f"{found.name} has no adapter: it is the model {model} itself", "choose another cell")
-    words = ["frieze", "model", "bake", model, *(f"{file}@{ratio:g}" for file, ratio in adapters)]
-    place = out or Path(f"{Path(model).stem}-{found.name.replace(':', '-')}.safetensors")
-    command = shlex.join([*words, "--out", str(place)])
+    chosen = choose_cell(open_grid(folder), cell)
+    command = chosen.command(out or chosen.usual_place)
     if out is not None:
-        _bake(model, adapters, out, replaces=replace_it)
+        with progress_shown("bake", "bytes") as show:
+            doubts = bake_cell(chosen, out, show, replaces=replace_it)
+        for doubt in doubts:
+            say(f"{doubt['what']}: {doubt['hint']}")
     if as_json:
         report: GridChoice = {
             "schema": "frieze/grid-choose/1",
-            "cell": found.name,
-            "model": model,
-            "adapters": _adapters(adapters),
+            "cell": chosen.name,
+            "model": chosen.model,
+            "adapters": _adapters(chosen.adapters),
             "command": command,
             "baked": None if out is None else str(out.absolute()),
         }
         put_json(report)
         return
     put(command if out is None else str(out))
-
-
-def _bake(model: str, adapters: tuple[tuple[str, float], ...], out: Path, *, replaces: bool) -> None:
-    from curator.contract.merging.adapters import BakeRecipe
-    from curator.session.training.models import bake_adapters
-
-    files, ratios = zip(*adapters, strict=True)
-    recipe = BakeRecipe(model, files, tuple(f"{ratio:g}" for ratio in ratios))
-    with progress_shown("bake", "bytes") as show:
-        done = bake_adapters(recipe, out, show, replaces=replaces, is_dry=False, verifies=False)
-    for doubt in done["doubts"]:
-        say(f"{doubt['what']}: {doubt['hint']}")

@@ -31,6 +31,7 @@ SUBJECTS = (
     "width",
     "height",
 )  # what images are of: not judged unless asked for
+STANDING_HEADS = ("candidate", "compared", "won", "tied", "lost", "share", "elo")
 _MOST_BYTES = 1 << 26
 _ROUNDS = 200
 _ELO = 400
@@ -72,6 +73,12 @@ class Standing:
     lost: int
     share: float | None
     rating: int | None
+
+    def in_words(self) -> tuple[str, ...]:
+        """A line of the table under `STANDING_HEADS`."""
+        share = "" if self.share is None else f"{self.share:.0%}"
+        counts = (str(count) for count in (self.compared, self.won, self.tied, self.lost))
+        return (self.candidate, *counts, share, "" if self.rating is None else f"{self.rating:+d}")
 
 
 class Comparison:
@@ -190,6 +197,21 @@ class Comparison:
                 f"{self.folder} cannot be written to: {error.strerror}", "check its rights"
             ) from error
         self.choices = choices
+
+
+def judged_axes(grid: GridFile) -> tuple[str, ...]:
+    """The axes that are judged unless others are named; all of them where each says what images are of."""
+    names = tuple(axis.name for axis in grid.axes)
+    return tuple(name for name in names if name not in SUBJECTS) or names
+
+
+def judged_pairs(folder: Path) -> int:
+    """How many pairs of images were judged or skipped in the folder of a grid, by whichever axes.
+
+    Raises:
+        UserError: the file of choices is damaged.
+    """
+    return len({frozenset((each.left, each.right)) for each in _read(folder)})
 
 
 def _axes(grid: GridFile, by: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from curator.contract.errors import UserError
 from curator.contract.grid.job import made_image
 from curator.contract.locations import GRID, GRID_IMAGES
+from curator.contract.text import counted
 from curator.runs.grids.grid_file import GridFile, write_grid_file
 from curator.runs.grids.plan import GridPlan, changes
 from curator.runs.programs.grids import render
@@ -34,6 +35,28 @@ class Outlook:
     steps: int
     seconds: float | None
     changed: Counter[str]
+
+    def in_words(self) -> tuple[str, str]:
+        """What there will be, and what that takes; a line for each."""
+        there = f"{self.images - self.missing:,} there"
+        models, steps = counted(self.models, "model"), counted(self.steps, "step")
+        return (
+            f"{counted(self.cells, 'cell')}, {counted(self.images)}, {there}",
+            f"to make: {counted(self.missing)} of {models}, {steps}{self._time()}",
+        )
+
+    def changed_in_words(self) -> str:
+        """Which cells are made anew, and why; empty where none is."""
+        if not self.changed:
+            return ""
+        what, cells = ", ".join(self.changed), counted(sum(self.changed.values()), "cell")
+        return f"made anew, since other settings are asked for now ({what}): {cells}"
+
+    def _time(self) -> str:
+        if self.seconds is None:
+            return "; how long it takes is known once an image is made" if self.missing else ""
+        minutes, seconds = divmod(round(self.seconds), 60)
+        return f", about {minutes} min {seconds} s" if minutes else f", about {seconds} s"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ KEYS = (
     KeyAction("runs.weights", "E", "weights", "copy its weights to a place of your own"),
     KeyAction("runs.report", "R", "report", "write a page about it, for any browser", "report"),
     KeyAction("runs.caches", "C", "caches", "caches of latents and captions: verify, prune", "caches"),
+    KeyAction("runs.grids", "A", "grids", "grids: weights side by side, made, shown, judged blind", "grids"),
     KeyAction("runs.models", "M", "models", "models: merge, bake, compare, look into", "models"),
     KeyAction("runs.rename", "n", "rename", "give it another name"),
     KeyAction("runs.delete", "delete", "delete", "delete it, with all that it wrote"),

@@ -54,6 +54,10 @@ _OWN = (
     (r"give --unused, --unused-days, --most-gib or --damaged", "say yes to one, or type days or a size"),
     (r"remove whole caches with --unused-days", "remove whole caches by their unused days"),
     (r"--set (\S+=\S+)", r"\1"),
+    # grids
+    (r"make one with 'frieze grid SPEC --out DIR'", "n makes one"),
+    (r"or judge by another axis with --by", "or judge by another axis"),
+    (r"name one with --by AXIS", "name one"),
     # images, tags, other tools' data
     (r"; more images are a list \(--from FILE\), or a pick of one", "; more images are a pick: p in Prepare"),
     (r"say which with --layout:", "say which as the layout:"),

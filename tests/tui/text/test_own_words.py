@@ -17,19 +17,20 @@ from tests.tui.conftest import Drive
 
 ROOT = Path(__file__).parents[3] / "curator"
 OPTION = re.compile(r"(?<![\w-])--[a-z]")
-# What the app has no way to: programs of their own, model files, grids, uploads, clusters, settings of other trainers.
+# What the app has no way to: programs of their own, model files, uploads, clusters, settings of other trainers.
 NOT_OF_THE_APP = (
-    "cli", "publish", "doctor", "chains", "contract/merging/adapters.py", "contract/low_rank.py", "contract/grid",
-    "runs/grids",
+    "cli", "publish", "doctor", "chains", "contract/merging/adapters.py", "contract/low_rank.py",
     "contract/recipe/toml_file.py", "contract/tagging", "interop/recipes", "runs/machines.py", "runs/fork.py",
     "reports", "runs/programs", "runs/tagging.py", "session/training/publishing.py", "session/training/recipes.py",
     "pages",
 )  # fmt: skip
-# That are no hints: arguments of worker programs, and what prompts themselves hold.
+# That are no hints: arguments of worker programs, a command that is shown, what prompts themselves hold, and CSS.
 NO_HINT = (
     "contract/recipe/recipe.py: one image each",
     "contract/prompts/",
+    "runs/grids/html_page.py: \ntd",
     "runs/worker_process.py",
+    "session/training/grids.py: --out",
     "tui/text/own_words",
 )
 

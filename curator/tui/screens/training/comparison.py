@@ -12,7 +12,10 @@ from curator.contract.text import visible
 from curator.runs.drawing.chart import STYLES, Line
 from curator.runs.drawing.plots import Plot, drawn
 from curator.tui import meanings
+from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.screens.dialogs.choice import Choice
+from curator.tui.screens.dialogs.choice import Line as Offered
 from curator.tui.widgets.frame.chrome import Foot, TooSmall
 from curator.tui.widgets.frame.panel_title import PanelTitle
 from curator.tui.widgets.frame.tab_line import TabLine
@@ -20,11 +23,29 @@ from curator.tui.widgets.lists.line_list import LineList
 from curator.tui.widgets.lists.lines import Lines
 
 if TYPE_CHECKING:
-    from curator.session.training.runs import Comparison
+    from collections.abc import Sequence
+
+    from curator.session.training.runs import Comparison, Runs, RunSummary
 
 KEYS = (KeyAction("comparison.close", "escape", "close", "back", "back"),)
 _KEY_CELLS = 28
 _CELLS = 22
+
+
+def ask_with_which(screen: Screen, runs: Runs, name: str, known: Sequence[RunSummary]) -> None:
+    """Ask with which of the `known` runs one is compared; `screen` hears of `compare`, work that is done."""
+    others = [Offered(each.name, each.status, each.name) for each in known if each.name != name]
+    if not name or not others:
+        screen.notify("There is no other run to compare it with.", markup=False)
+        return
+
+    def compare(other: str | None) -> None:
+        if other is not None:
+            in_background(
+                screen, "compare", lambda: runs.compare(runs.find(name), runs.find(other)), keys_wait=True
+            )
+
+    screen.app.push_screen(Choice(f"Compare {visible(name)} with", others), compare)
 
 
 class ComparisonScreen(Screen[None]):

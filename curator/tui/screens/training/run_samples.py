@@ -16,13 +16,16 @@ from curator.session.training.samples import table_of_samples
 from curator.tui.background import in_background
 from curator.tui.keyboard.keys import KeyAction, bindings
 from curator.tui.screens.images.picture import PictureScreen, ShownPicture
-from curator.tui.widgets.cells.sample_grid import SampleGrid
+from curator.tui.widgets.cells.sample_grid import PictureOf, PictureTable, SampleGrid
 from curator.tui.widgets.frame.chrome import Foot
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from curator.runs.fold import RunView
     from curator.session.session import Session
     from curator.session.training.runs import Follower
+    from curator.session.training.samples import SampleTable
     from curator.tui.messages import WorkDone, WorkRefused
 
 KEYS = (KeyAction("run_samples.close", "escape,q", "close", "back to the run", "close"),)
@@ -42,7 +45,7 @@ class RunSamplesScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Label("", id="title", markup=False)
-        yield SampleGrid(self._follower.run.path, self._session.thumbnails.of_file)
+        yield SampleGrid(self._session.thumbnails.of_file, grows=True)
         yield Foot()
 
     def on_mount(self) -> None:
@@ -66,7 +69,7 @@ class RunSamplesScreen(ModalScreen[None]):
         table, before = table_of_samples(view.samples), self._table.rows
         rows = dict.fromkeys([*(row for row in before if row in table.rows), *table.rows])
         self._view, self._table = view, replace(table, rows=tuple(rows))
-        self.query_one(SampleGrid).show(self._table)
+        self.query_one(SampleGrid).show(_pictures(self._table, self._follower.run.path))
 
     @on(SampleGrid.Moved)
     def _tell(self) -> None:
@@ -97,3 +100,16 @@ class RunSamplesScreen(ModalScreen[None]):
 
     def action_close(self) -> None:
         self.dismiss()
+
+
+def _pictures(table: SampleTable, folder: Path) -> PictureTable:
+    """Samples whose files lie in the folder of a run, as they are shown."""
+    rows, columns = ({each: at for at, each in enumerate(all_)} for all_ in (table.rows, table.steps))
+    return PictureTable(
+        tuple((row.prompt or "(no prompt)", f"seed {row.seed}") for row in table.rows),
+        len(columns),
+        {
+            (rows[row], columns[step]): PictureOf(f"step {step:,}", folder / sample.path, sample.at)
+            for (row, step), sample in table.cells.items()
+        },
+    )

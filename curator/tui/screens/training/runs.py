@@ -16,10 +16,9 @@ from curator.tui.background import in_background, user_errors_shown
 from curator.tui.keyboard.keys import bindings
 from curator.tui.keyboard.run_keys import KEYS
 from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
-from curator.tui.screens.dialogs.choice import Choice, Line
 from curator.tui.screens.dialogs.questions import Confirm
 from curator.tui.screens.training import run_upkeep
-from curator.tui.screens.training.comparison import ComparisonScreen
+from curator.tui.screens.training.comparison import ComparisonScreen, ask_with_which
 from curator.tui.screens.training.dashboard_panel import MOST_LAID, DashboardPanel
 from curator.tui.screens.training.queue import QueueScreen
 from curator.tui.screens.training.run_list import RunList
@@ -249,22 +248,8 @@ class RunsScreen(Screen):
 
     def action_compare(self) -> None:
         """With which run, is asked."""
-        if not (name := self._wanted_run):
-            return
-        runs = self._list_of_runs.runs
-        others = [Line(each.name, each.status, each.name) for each in runs if each.name != name]
-        if not others:
-            self.notify("There is no other run to compare it with.", markup=False)
-            return
-
-        def compare(other: str | None) -> None:
-            runs = self._session.runs
-            if other is not None:
-                in_background(
-                    self, "compare", lambda: runs.compare(runs.find(name), runs.find(other)), keys_wait=True
-                )
-
-        self.app.push_screen(Choice(f"Compare {visible(name)} with", others), compare)
+        if name := self._wanted_run:
+            ask_with_which(self, self._session.runs, name, self._list_of_runs.runs)
 
     @user_errors_shown
     def action_rename(self) -> None:
@@ -304,6 +289,11 @@ class RunsScreen(Screen):
         from curator.tui.screens.workshop.models import ModelsScreen
 
         self.app.push_screen(ModelsScreen(self._session))
+
+    def action_grids(self) -> None:
+        from curator.tui.screens.workshop.grids import GridsScreen
+
+        self.app.push_screen(GridsScreen(self._session))
 
     def _gone(self, name: str) -> None:
         """A run has that name no more: nothing of it is shown, nor read again."""

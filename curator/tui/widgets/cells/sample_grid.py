@@ -1,11 +1,11 @@
-"""Samples of a run as a grid: a row for each prompt, under its text, and a column for each step."""
+"""Pictures as a table, each row under its text: samples of a run by prompt and step, images of a grid by its axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -31,26 +31,44 @@ from curator.tui.widgets.lists.lines import fitted
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from curator.session.training.samples import SampleMade, SampleTable
     from curator.tui.terminal.shown_pictures import Placed
 
 KEYS = (
-    KeyAction("samples.later", "l,right", "move(1, 0)", "a later step"),
-    KeyAction("samples.earlier", "h,left", "move(-1, 0)", "an earlier step"),
-    KeyAction("samples.down", "j,down", "move(0, 1)", "the next prompt"),
-    KeyAction("samples.up", "k,up", "move(0, -1)", "the prompt before"),
-    KeyAction("samples.first", "g,home", "edge(0)", "the first step"),
-    KeyAction("samples.last", "G,end", "edge(1)", "the last step"),
+    KeyAction("samples.later", "l,right", "move(1, 0)", "to the right: a later step"),
+    KeyAction("samples.earlier", "h,left", "move(-1, 0)", "to the left: an earlier step"),
+    KeyAction("samples.down", "j,down", "move(0, 1)", "the next row"),
+    KeyAction("samples.up", "k,up", "move(0, -1)", "the row before"),
+    KeyAction("samples.first", "g,home", "edge(0)", "the first of the row"),
+    KeyAction("samples.last", "G,end", "edge(1)", "the last of the row"),
     KeyAction("samples.open", "enter,o", "open", "on the whole screen", "enlarge"),
     KeyAction("samples.larger", "plus,equals_sign", "enlarge(1)", "larger pictures", "larger"),
     KeyAction("samples.smaller", "minus", "enlarge(-1)", "smaller pictures", "smaller"),
 )
-_CELL_LINES = 10  # at first, with the line of the prompt
+_CELL_LINES = 10  # at first, with the line of the row's text
 _NONE = CellLook((1, 1), "")
 
 
+class PictureOf(NamedTuple):
+    """What is at a place of a table: a name below it, its file (None: there is none), and when that was made."""
+
+    name: str
+    path: Path | None
+    at: float
+
+
+class PictureTable(NamedTuple):
+    """Pictures by row and column. A row has its text, of which an end may be cut off, and what is told beside it."""
+
+    rows: tuple[tuple[str, str], ...]
+    columns: int
+    pictures: Mapping[tuple[int, int], PictureOf]
+
+
 class SampleGrid(Widget, can_focus=True):
-    """The samples of a table; `thumbnail` makes the small picture of a file, in a thread."""
+    """The pictures of a table; `thumbnail` makes the small one of a file, in a thread.
+
+    With `grows` the last column is the newest: the cursor begins there, and stays with it.
+    """
 
     BINDINGS = bindings(KEYS)
     COMPONENT_CLASSES = {"cell--cursor", "cell--heading", "cell--quiet", "cell--reject", "cell--empty"}
@@ -64,32 +82,33 @@ class SampleGrid(Widget, can_focus=True):
     """
 
     class Moved(Message):
-        """The cursor is on another sample, or there are others."""
+        """The cursor is on another picture, or there are others."""
 
     class Opened(Message):
-        """The sample under the cursor is to be seen on the whole screen."""
+        """The picture under the cursor is to be seen on the whole screen."""
 
-    def __init__(self, folder: Path, thumbnail: Callable[[Path], Image]) -> None:
+    def __init__(self, thumbnail: Callable[[Path], Image], *, grows: bool = False) -> None:
         super().__init__()
-        self._folder, self._thumbnail = folder, thumbnail
+        self._thumbnail, self._grows = thumbnail, grows
         self._feed = ThumbnailFeed(self)
-        self._table: SampleTable | None = None
+        self._table: PictureTable | None = None
         self._lines = _CELL_LINES
         self.row, self.column = 0, 0
         self._top, self._left = 0, 0
 
-    def show(self, table: SampleTable) -> None:
-        """Show other samples. A cursor on the newest step stays with the newest."""
+    def show(self, table: PictureTable) -> None:
+        """Show another table; the cursor stays where it is, or with the newest column."""
         before, self._table = self._table, table
-        if before is None or self.column >= len(before.steps) - 1:
-            self.column = max(0, len(table.steps) - 1)
+        if self._grows and (before is None or self.column >= before.columns - 1):
+            self.column = table.columns - 1
         self.row = min(self.row, max(0, len(table.rows) - 1))
+        self.column = max(0, min(self.column, table.columns - 1))
         self._look()
 
     @property
-    def current(self) -> SampleMade | None:
-        """The sample under the cursor; None where that step has none of that prompt."""
-        return self._sample(self.row, self.column)
+    def current(self) -> PictureOf | None:
+        """What is under the cursor; None where nothing is."""
+        return self._picture(self.row, self.column)
 
     def go(self, row: int, column: int) -> None:
         """Put the cursor somewhere else; out of range it stops at the edge."""
@@ -98,7 +117,7 @@ class SampleGrid(Widget, can_focus=True):
             return
         before, seen = self.row, (self._top, self._left)
         self.row = max(0, min(len(table.rows) - 1, row))
-        self.column = max(0, min(len(table.steps) - 1, column))
+        self.column = max(0, min(table.columns - 1, column))
         shape = self._bring_into_view()
         if shape is None:
             return
@@ -141,7 +160,7 @@ class SampleGrid(Widget, can_focus=True):
     def _placed(self, row: int, column: int, shape: Shape) -> Placed | None:
         request, width = self._request(row, column), shape.edges[1]
         picture = self._feed.picture(request) if request else None
-        corner = Offset((column - self._left) * width, (row - self._top) * shape.high + 1)  # below the prompt
+        corner = Offset((column - self._left) * width, (row - self._top) * shape.high + 1)  # below the text
         return placed_in_cell(picture, corner, width, shape.high - 1) if picture else None
 
     def on_pictures_changed(self) -> None:
@@ -162,27 +181,24 @@ class SampleGrid(Widget, can_focus=True):
         if table is None or not table.rows or not self.size.area:
             return None
         shape = shape_within(self.size.width, self.size.height, self._lines)
-        across, down = min(shape.across, len(table.steps)), min(shape.down, len(table.rows))
+        across, down = min(shape.across, table.columns), min(shape.down, len(table.rows))
         high = min(shape.high * 2, self.size.height // down)
         width = min(
             self.size.width // across, 2 * high
         )  # no more than that, so that few samples stand together
         return Shape(across, down, high, width * across)
 
-    def _sample(self, row: int, column: int) -> SampleMade | None:
-        table = self._table
-        if table is None or row >= len(table.rows) or column >= len(table.steps):
-            return None
-        return table.cells.get((table.rows[row], table.steps[column]))
+    def _picture(self, row: int, column: int) -> PictureOf | None:
+        return self._table.pictures.get((row, column)) if self._table else None
 
     def _request(self, row: int, column: int) -> CellRequest | None:
-        sample, shape = self._sample(row, column), self._shape
-        if sample is None or shape is None:
+        picture, shape = self._picture(row, column), self._shape
+        if picture is None or picture.path is None or shape is None:
             return None
         columns, lines = picture_room(shape.edges[1], shape.high - 1)
-        path = self._folder / sample.path
-        thumbnail, canvas = partial(self._thumbnail, path), pictures_of(self).canvas()
-        return CellRequest((path, sample.at), columns, lines, canvas=canvas, thumbnail=thumbnail)
+        thumbnail, canvas = partial(self._thumbnail, picture.path), pictures_of(self).canvas()
+        content = (picture.path, picture.at)
+        return CellRequest(content, columns, lines, canvas=canvas, thumbnail=thumbnail)
 
     def render_line(self, y: int) -> Strip:
         shape, table = self._shape, self._table
@@ -201,20 +217,18 @@ class SampleGrid(Widget, can_focus=True):
 
     def _heading(self, row: int, width: int) -> Strip:
         assert self._table
-        prompt, seed, _ = self._table.rows[row]
+        words, beside = self._table.rows[row]
         style = self.rich_style + self.get_component_rich_style("cell--heading") + Style(bold=row == self.row)
-        text = f" {visible(prompt) or '(no prompt)'}"
-        about = f"  seed {seed} "
-        heading = fitted(text, max(4, width - len(about))) + about
+        about = f"  {beside} " if beside else " "
+        heading = fitted(f" {visible(words)}", max(4, width - len(about))) + about
         return Strip([Segment(heading, style)]).adjust_cell_length(width, style)
 
     def _cell_line(self, row: int, column: int, line: int, shape: Shape, styles: CellStyles) -> Strip:
         width, high = shape.edges[1], shape.high - 1
-        request = self._request(row, column)
-        if request is None:
+        what, request = self._picture(row, column), self._request(row, column)
+        if what is None:
             return Strip.blank(width, styles.plain)
-        assert self._table
-        look = _NONE._replace(name=f"step {self._table.steps[column]:,}")
+        look = _NONE._replace(name=what.name)
         cursor = styles.cursor if (row, column) == (self.row, self.column) else None
         picture = self._feed.picture(request)
         picture = pictures_of(self).in_cells(picture) if picture else None
@@ -232,12 +246,12 @@ class SampleGrid(Widget, can_focus=True):
         self.go(self.row + down, self.column + across)
 
     def action_edge(self, end: int) -> None:
-        self.go(self.row, len(self._table.steps) - 1 if end and self._table else 0)
+        self.go(self.row, self._table.columns - 1 if end and self._table else 0)
 
     def action_enlarge(self, by: int) -> None:
         self._lines = other_size(self.size.width, self.size.height, self._lines, by)
         self._look()
 
     def action_open(self) -> None:
-        if self.current:
+        if self.current and self.current.path:
             self.post_message(self.Opened())

@@ -51,7 +51,20 @@ async def test_keys_judge_and_choices_outlive_the_app(tmp_path: Path) -> None:
         await pilot.press("right")
         assert "all 3 pairs are judged" in text_of(app)
         await pilot.press("q")
+        assert app._exit
     assert compare_grid(tmp_path).done == 3
+
+
+async def test_a_choice_that_cannot_be_kept_is_told_and_not_made(tmp_path: Path) -> None:
+    make_grid(tmp_path)
+    comparison = compare_grid(tmp_path)
+    (tmp_path / "choices.json").mkdir()
+    app = JudgeApp(comparison)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("left")
+        await pilot.pause()
+        assert "cannot be written to" in " ".join(text_of(app).split())
+        assert "1 of 3" in text_of(app)
 
 
 def test_the_theme_is_that_chosen_with_the_collection(session: Session, tmp_path: Path) -> None:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.screen import Screen
+from textual.screen import ModalScreen
 from textual.widgets import Label
 
 from curator.contract.text import visible
 from curator.tui.background import user_errors_shown
 from curator.tui.keyboard.keys import KeyAction, bindings
+from curator.tui.text.own_words import own_error
 from curator.tui.widgets.frame.chrome import KeyLine, TooSmall
 from curator.tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
     from curator.session.training.grids import Comparison, Verdict
+    from curator.tui.messages import UserErrorRaised
 
 KEYS = (
     KeyAction("judge.left", "left,h", "choose('left')", "the left image is better", "left"),
@@ -25,15 +27,16 @@ KEYS = (
     KeyAction("judge.tie", "space,t", "choose('tie')", "both are as good", "tie"),
     KeyAction("judge.skip", "s", "choose('skip')", "no judgement on this pair", "skip"),
     KeyAction("judge.undo", "u,backspace", "undo", "take the last judgement back", "undo"),
-    KeyAction("judge.leave", "q,escape", "leave", "stop; judgements are kept", "quit"),
+    KeyAction("judge.leave", "q,escape", "leave", "stop; judgements are kept", "leave"),
 )
 
 
-class JudgeScreen(Screen[None]):
+class JudgeScreen(ModalScreen[None]):
     """Pairs one after the other; every choice is kept as it is made."""
 
     BINDINGS = bindings(KEYS)
     DEFAULT_CSS = """
+    JudgeScreen { background: $background; align: left top; }
     JudgeScreen Horizontal { height: 1fr; }
     JudgeScreen #gap { width: 2; }
     JudgeScreen > Label { width: 100%; }
@@ -81,5 +84,10 @@ class JudgeScreen(Screen[None]):
     def _say(self, what: str) -> None:
         self.query_one("#said", Label).update(Text(f" {what}"))
 
+    def on_user_error_raised(self, message: UserErrorRaised) -> None:
+        """There is no line of notes here: a choice that was not kept is told where others are."""
+        message.stop()
+        self._say("! {}: {}".format(*own_error(message.error)))
+
     def action_leave(self) -> None:
-        self.app.exit()
+        self.dismiss()
