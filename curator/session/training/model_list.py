@@ -65,11 +65,12 @@ def forget_model(memory: Memory, path: Path) -> bool:
 
 
 def _base_of(run: RunSummary) -> Path | None:
-    """The model that a run began with; None where its recipe cannot be read."""
+    """The model that a run began with; None where its recipe names none, or cannot be read."""
     try:
-        return Path(load_recipe(RunFolder(run.path).recipe_path).model.path)
+        base = load_recipe(RunFolder(run.path).recipe_path).model.path
     except (OSError, UserError):
         return None
+    return Path(base) if base else None
 
 
 def _looked_at(path: Path, whose: str) -> ListedModel:

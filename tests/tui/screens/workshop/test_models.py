@@ -9,6 +9,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
+from curator.contract.recipe.recipe import Recipe  # noqa: E402
+from curator.contract.recipe.toml_file import dump_recipe, with_values  # noqa: E402
+from curator.contract.run.run_folder import RunFolder  # noqa: E402
 from curator.session.session import Session  # noqa: E402
 from curator.session.training import model_list  # noqa: E402
 from curator.tui.widgets.entries.entry import Entry  # noqa: E402
@@ -150,3 +153,20 @@ async def test_without_a_model_keys_say_what_to_do(drive: Drive) -> None:
             await it.until(lambda: "There is no model here yet" in it.notices)
         await it.press("m")
         await it.sees("Merge models")
+
+
+def test_a_run_without_a_base_model_lists_none(session: Session, tmp_path: Path) -> None:
+    run = RunFolder.create(session.runs.folder, "bare", dump_recipe(Recipe()), tmp_path / "m", "0" * 64)
+    (run.output_dir).mkdir(exist_ok=True)
+    listed = model_list.models_at_hand([], session.runs.all())
+    assert listed == []
+    based = dump_recipe(with_values(Recipe(), {"model.path": str(tmp_path / "base.safetensors")}))
+    write_small_models(tmp_path)
+    (tmp_path / "a.safetensors").rename(tmp_path / "base.safetensors")
+    other = RunFolder.create(session.runs.folder, "based", based, tmp_path / "m", "0" * 64)
+    (only,) = model_list.models_at_hand([], session.runs.all())
+    assert (only.path.name, only.kind, only.whose) == (
+        "base.safetensors",
+        "sd1",
+        f"base of the run {other.path.name}",
+    )
