@@ -24,6 +24,7 @@ from curator.tui.screens.workshop.judge import JudgeScreen
 from curator.tui.screens.workshop.known_grids import KnownGrid, forget, known_grids, remember
 from curator.tui.screens.workshop.making import ask_what_to_make
 from curator.tui.text.own_words import own_error
+from curator.tui.widgets.cells.sample_grid import PictureTable, SampleGrid
 from curator.tui.widgets.frame.chrome import Foot, TooSmall
 from curator.tui.widgets.frame.panel_title import PanelTitle
 from curator.tui.widgets.frame.tab_line import TabLine
@@ -33,6 +34,8 @@ from curator.tui.widgets.lists.lines import Passage, fitted
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from textual.timer import Timer
 
     from curator.session.session import Session
     from curator.session.training.grids import Comparison, GridFile
@@ -47,6 +50,8 @@ KEYS = (
     KeyAction("grids.forget", "d", "forget", "take it from the list; its files stay", "off the list"),
     KeyAction("grids.close", "escape", "close", "back", "back"),
 )
+_REST_S = 0.15  # after a move of the cursor
+_NO_PICTURES = PictureTable((), 0, {})
 _LEAST_NAME = 12  # cells of a folder's name, before what else there is gets room
 _GONE, _DAMAGED = "! gone", "! damaged"
 
@@ -64,11 +69,13 @@ class GridsScreen(Screen[None]):
     """The grids that were made or opened here, the last one first; escape goes back to Runs."""
 
     BINDINGS = bindings(KEYS)
+    DEFAULT_CSS = "GridsScreen LineList { height: auto; max-height: 50%; }"
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
         self._grids: list[KnownGrid] = []
+        self._passing: Timer | None = None
         self._widest: list[int] = []  # of each of their columns
         self._judged_by: dict[Path, tuple[str, ...]] = {}  # as it was last asked for
 
@@ -76,11 +83,13 @@ class GridsScreen(Screen[None]):
         yield TabLine("Runs")
         yield PanelTitle("Grids", of="LineList", id="about")
         yield LineList(empty=" looking...")
+        yield SampleGrid(self._session.thumbnails.of_file)
         yield Passage(id="whole")
         yield Foot()
         yield TooSmall()
 
     def on_mount(self) -> None:
+        self.query_one(SampleGrid).can_focus = False  # only looked at here
         self.query_one(LineList).focus()
         self._look()
 
@@ -90,6 +99,10 @@ class GridsScreen(Screen[None]):
     def on_work_done(self, message: WorkDone) -> None:
         if message.kind == "show":
             self.app.push_screen(GridImagesScreen(self._session, cast("GridPictures", message.result)))
+        elif message.kind == "pictures":
+            shown = cast("GridPictures", message.result)
+            if (here := self._current) and here.folder == shown.folder:
+                self.query_one(SampleGrid).show(shown.table)
         elif message.kind == "standings":
             self._tell_standings(cast("_Told", message.result))
         else:
@@ -113,6 +126,17 @@ class GridsScreen(Screen[None]):
     def _show_whole(self) -> None:
         current = self._current
         self.query_one(Passage).say(_whole(current) if current else Text())
+        if self._passing:
+            self._passing.stop()
+        self._passing = self.set_timer(_REST_S, self._show_pictures)
+
+    def _show_pictures(self) -> None:
+        """Those of the grid under the cursor, once the cursor rests."""
+        current = self._current
+        if current and current.grid:
+            in_background(self, "pictures", lambda: laid_out(current.folder))
+        else:
+            self.query_one(SampleGrid).show(_NO_PICTURES)
 
     def _line(self, position: int, width: int) -> Text:
         """Its name; behind it as much as there is room for."""

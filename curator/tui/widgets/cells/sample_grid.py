@@ -67,7 +67,7 @@ class PictureTable(NamedTuple):
 class SampleGrid(Widget, can_focus=True):
     """The pictures of a table; `thumbnail` makes the small one of a file, in a thread.
 
-    With `grows` the last column is the newest: the cursor begins there, and stays with it.
+    It has a cursor where it can be focused. With `grows` the last column is the newest: the cursor begins there, and stays with it.
     """
 
     BINDINGS = bindings(KEYS)
@@ -132,10 +132,12 @@ class SampleGrid(Widget, can_focus=True):
     def _look(self) -> None:
         """Draw all that is seen now."""
         shape = self._bring_into_view()
+        self.refresh()
         if shape is None:
+            self._feed.want([])
+            pictures_of(self).put(self, [])
             return
         self._want(shape)
-        self.refresh()
         self.post_message(self.Moved())
 
     def _bring_into_view(self) -> Shape | None:
@@ -229,7 +231,8 @@ class SampleGrid(Widget, can_focus=True):
         if what is None:
             return Strip.blank(width, styles.plain)
         look = _NONE._replace(name=what.name)
-        cursor = styles.cursor if (row, column) == (self.row, self.column) else None
+        is_here = self.can_focus and (row, column) == (self.row, self.column)
+        cursor = styles.cursor if is_here else None
         picture = self._feed.picture(request)
         picture = pictures_of(self).in_cells(picture) if picture else None
         return PictureCell(look, picture, width, high, styles, cursor).line(line)
