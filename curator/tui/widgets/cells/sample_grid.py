@@ -67,7 +67,8 @@ class PictureTable(NamedTuple):
 class SampleGrid(Widget, can_focus=True):
     """The pictures of a table; `thumbnail` makes the small one of a file, in a thread.
 
-    It has a cursor where it can be focused. With `grows` the last column is the newest: the cursor begins there, and stays with it.
+    It has a cursor where it can be focused. With `grows` the last column is the newest: the cursor begins there, and
+    stays with it.
     """
 
     BINDINGS = bindings(KEYS)
