@@ -69,7 +69,7 @@ class GridsScreen(Screen[None]):
     """The grids that were made or opened here, the last one first; escape goes back to Runs."""
 
     BINDINGS = bindings(KEYS)
-    DEFAULT_CSS = "GridsScreen LineList { height: auto; max-height: 50%; }"
+    DEFAULT_CSS = "GridsScreen LineList { height: auto; min-height: 1; max-height: 50%; }"
 
     def __init__(self, session: Session) -> None:
         super().__init__()
