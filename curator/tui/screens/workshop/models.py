@@ -58,7 +58,10 @@ class ModelsScreen(Screen[None]):
     """Files a person named and the newest weights of the runs; escape goes back to Runs."""
 
     BINDINGS = bindings(KEYS)
-    DEFAULT_CSS = "ModelsScreen LineList { height: auto; min-height: 1; max-height: 50%; } ModelsScreen #facts { height: 1fr; }"
+    DEFAULT_CSS = """
+    ModelsScreen LineList { height: auto; min-height: 1; max-height: 50%; }
+    ModelsScreen #facts { height: 1fr; }
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__()
