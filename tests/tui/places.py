@@ -24,6 +24,7 @@ from curator.index.tables.small_tables import SavedFilter, Subset
 from curator.runs.queue.jobs import Queue, job_of
 from curator.session.session import Session
 from curator.session.training.grids import compare_grid
+from curator.session.training.model_list import name_model
 from tests.caches import write_cache
 from tests.grids import write_grid
 from tests.inside import inside
@@ -161,10 +162,21 @@ PLACES = (
         "caches, what would go",
         ("6", "see:running", "C", "see:entries of", "p", "see:at most", "shift+tab", "text:0", "enter", "see:Remove"),
     ),
-    Place("models", ("6", "see:running", "M", "see:1 model")),
-    Place("merge models", ("6", "see:running", "M", "see:1 model", "m", "see:Merge models")),
-    Place("bake adapters", ("6", "see:running", "M", "see:1 model", "b", "see:Bake adapters")),
-    Place("add a model", ("6", "see:running", "M", "see:1 model", "a", "see:Another model")),
+    Place("models", ("6", "see:running", "M", "see:2 models")),
+    Place("merge models", ("6", "see:running", "M", "see:2 models", "m", "see:Merge models")),
+    Place(
+        "merge models, what that is",
+        ("6", "see:running", "M", "see:2 models", "m", "see:Merge models", "shift+tab", "text:{folder}/merged",
+         "enter", "see:Merge into"),
+    ),
+    Place("bake adapters", ("6", "see:running", "M", "see:2 models", "b", "see:Bake adapters")),
+    Place(
+        "bake adapters, what that is",
+        ("6", "see:running", "M", "see:2 models", "b", "see:Bake adapters", "text:{folder}/base", "shift+tab",
+         "text:{folder}/baked", "enter", "see:Bake into"),
+    ),
+    Place("compare a model, with which", ("6", "see:running", "M", "see:2 models", "c", "see:Compare")),
+    Place("add a model", ("6", "see:running", "M", "see:2 models", "a", "see:Another model")),
     Place("grids", ("6", "see:running", "A", "see:6 of 8 images")),
     Place("make a grid", ("6", "see:running", "A", "see:6 of 8 images", "n", "see:Make a grid")),
     Place(
@@ -213,6 +225,10 @@ LATER = (
 )
 
 
+MERGE = {
+    "toml": f'method = "weighted-sum"\nmodels = ["{LONG_MODEL}", "{LONG_MODEL}"]\n',
+    "doubts": [{"what": f"{LONG_MODEL} says nothing of what it predicts", "hint": LONG_CAPTION}],
+}
 PEAKS = {"train_bytes": 9 << 30, "sample_bytes": 4 << 30, "save_bytes": 2 << 30}
 OUTLOOK = {
     "fits": False, "obstacles": ["8 images of 256x256 do not fit"], "proposals": [], "device": LONG_NAME,
@@ -317,6 +333,7 @@ def _running(session: Session) -> Iterator[None]:
             log.write(ev.StepDone(time.time(), step, 0, 1 / step, {"unet": 1e-4}, 1.0, 4, 0.5, 1 << 30))
         run.output_dir.mkdir(exist_ok=True)
         (run.output_dir / f"{LONG_RUN}.safetensors").write_bytes(b"weights")
+        name_model(session.memory, session.folder / f"{LONG_MODEL}.safetensors")
         sample = run.path / "samples" / "step.png"
         sample.parent.mkdir(exist_ok=True)
         Image.new("RGB", (64, 64), "red").save(sample)

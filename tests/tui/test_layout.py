@@ -21,6 +21,7 @@ import curator.tui.screens
 from curator.contract.errors import UserError
 from curator.runs.queue import keeper
 from curator.session.session import Session
+from curator.session.training import models
 from curator.session.training.grids import compare_grid
 from curator.session.training.runs import Runs
 from curator.tui.app import FriezeApp
@@ -36,6 +37,7 @@ from tests.tui.places import (
     LATER,
     LONG_CAPTION,
     LONG_TEXTS,
+    MERGE,
     OUTLOOK,
     PLACES,
     Place,
@@ -212,6 +214,8 @@ async def test_every_place_fits_every_screen(full, monkeypatch, tmp_path):
         monkeypatch.setattr(each, "__init__", _noted(each.__init__, made))
     monkeypatch.setattr(Runs, "preflight", lambda *_: OUTLOOK)
     monkeypatch.setattr(keeper, "PROGRAM", ("-c", ""))  # of the queue: it begins nothing
+    for program in ("merge_models", "bake_adapters"):
+        monkeypatch.setattr(models, program, lambda *_, **__: MERGE)
     async with opened(full, NORMAL) as it:
         for place in (*PLACES, *LATER):
             if place is LATER[0]:

@@ -86,7 +86,7 @@ _OWN = (
     (r"leave --processes and --hosts, or --cluster out", "leave processes and hosts, or the cluster out"),
     (r"leave --cluster out", "leave the cluster out"),
     # models
-    (r"see 'frieze model (?:\w+) --help'", "each line of the form says what it takes"),
+    (r"see 'frieze \w+ \w+ --help'", "each line of the form says what it takes"),
     (r"patterns are of whole names, such as .+ lists them", "patterns are of whole names"),
     (r"--blocks: ", "blocks: "),
     # what is there: the app asks whether to replace it

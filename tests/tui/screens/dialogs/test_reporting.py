@@ -76,4 +76,4 @@ async def test_a_page_about_a_run_is_opened_in_the_browser_of_the_terminal(
         await it.sees("Written: run.html")
         await it.press("O")
         await it.until(lambda: asked)
-    assert asked == [[sys.executable, str(tmp_path / "run.html")]]
+    assert asked == [[sys.executable, (tmp_path / "run.html").as_uri()]]
