@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -56,6 +57,17 @@ class UserError(Exception):
 
 class ReplaceableError(UserError):
     """Something has the place that was to be written to; the same act, asked to, replaces it."""
+
+
+_SHOWN = 40  # characters of a name that is too long
+
+
+def name_too_long(error: OSError) -> UserError | None:
+    """What a person is told of a name that no file can have, wherever that is met; None of any other error."""
+    if error.errno != errno.ENAMETOOLONG:
+        return None
+    name = str(error.filename or "")
+    return UserError(f"no file can have so long a name: {name[:_SHOWN]}...", "give a shorter one")
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from textual.dom import DOMNode
 from textual.worker import get_current_worker
 
-from curator.contract.errors import UserError
+from curator.contract.errors import UserError, name_too_long
 from curator.filter.cancel import Cancelled
 from curator.tui.keyboard.key_order import LOOKED_UP, WRITTEN
 from curator.tui.messages import StatusChanged, UserErrorRaised, WorkDone, WorkRefused
@@ -38,8 +38,8 @@ def in_background(node: DOMNode, kind: str, work: Callable[[], object], *, keys_
         worker = get_current_worker()
         try:
             message = WorkDone(kind, work())
-        except UserError as error:
-            message = WorkRefused(kind, error)
+        except (UserError, OSError) as error:
+            message = WorkRefused(kind, _mistake(error))
         except (AbandonedError, Cancelled):
             return
         finally:
@@ -67,8 +67,10 @@ def write(
         nonlocal work, done, refused
         try:
             result = work()
-        except UserError as error:
-            app.call_later(refused or (lambda error: app.post_message(UserErrorRaised(error))), error)
+        except (UserError, OSError) as error:
+            app.call_later(
+                refused or (lambda error: app.post_message(UserErrorRaised(error))), _mistake(error)
+            )
         else:
             if done:
                 node.call_later(done, result)
@@ -81,6 +83,14 @@ def write(
 
     waiting = app.set_timer(_TELL_WAITING_S, tell)
     node.run_worker(run, WRITTEN, thread=True)
+
+
+def _mistake(error: UserError | OSError) -> UserError:
+    """What a person is told; raises again what is a bug."""
+    mistake = error if isinstance(error, UserError) else name_too_long(error)
+    if mistake is None:
+        raise error
+    return mistake
 
 
 def cancelled() -> Callable[[], bool]:

@@ -167,13 +167,13 @@ PLACES = (
     Place(
         "merge models, what that is",
         ("6", "see:running", "M", "see:2 models", "m", "see:Merge models", "shift+tab", "text:{folder}/merged",
-         "enter", "see:Merge into"),
+         "enter", "see:Write "),
     ),
     Place("bake adapters", ("6", "see:running", "M", "see:2 models", "b", "see:Bake adapters")),
     Place(
         "bake adapters, what that is",
         ("6", "see:running", "M", "see:2 models", "b", "see:Bake adapters", "text:{folder}/base", "shift+tab",
-         "text:{folder}/baked", "enter", "see:Bake into"),
+         "text:{folder}/baked", "enter", "see:Write "),
     ),
     Place("compare a model, with which", ("6", "see:running", "M", "see:2 models", "c", "see:Compare")),
     Place("add a model", ("6", "see:running", "M", "see:2 models", "a", "see:Another model")),

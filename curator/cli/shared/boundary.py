@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO, cast
 
 from curator.cli.shared.output import held_back
-from curator.contract.errors import ExitCode, UserError
+from curator.contract.errors import ExitCode, UserError, name_too_long
 from curator.contract.locations import state_folder
 from curator.contract.text import visible
 
@@ -46,7 +46,7 @@ def exit_code_of(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         _to_nowhere()  # whoever read our output has seen enough (`frieze ls | head`)
     except OSError as error:
-        return _disk_full() if error.errno == errno.ENOSPC else _bug()
+        return _failed(error)
     except Exception:  # noqa: BLE001  # whatever is left is a bug; a person gets one line, we get the traceback
         return _bug()
     return code
@@ -80,6 +80,13 @@ def _refused(error: UserError) -> int:
     _say(f"frieze: {error.what}")
     _say(f"  hint: {error.hint}")
     return error.code
+
+
+def _failed(error: OSError) -> int:
+    """What the system refused: a mistake of a person where it is one."""
+    if mistake := name_too_long(error):
+        return _refused(mistake)
+    return _disk_full() if error.errno == errno.ENOSPC else _bug()
 
 
 def _disk_full() -> int:

@@ -5,6 +5,7 @@ A result carries its recipe in its metadata, with names and hashes of what it wa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -151,7 +152,7 @@ def adapter_and_ratio(text: str) -> tuple[str, str]:
     Raises:
         UserError: a file is named, or a ratio is given, that is empty.
     """
-    if Path(text).exists():  # a name may hold the sign
+    if os.path.exists(text):  # noqa: PTH110 - a name may hold the sign; Path's raises of ratios that no file can be named
         return text, "1"
     path, at, ratio = text.rpartition("@")
     if not at:

@@ -50,6 +50,11 @@ class Settings:
             rows = [(key, json.dumps(value)) for key, value in values.items()]
             connection.executemany("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", rows)
 
+    def put_changed(self, key: str, default: Any, change: Callable[[Any], Any]) -> None:
+        """Read a value (`default` where nothing was kept), change it and remember it, while nobody else writes."""
+        with self._database.writing(durable=True):
+            self.put(key, change(self.get(key, default)))
+
     def change(self, key: str, default: Any, change: Callable[[Any], Any]) -> Commit:
         """Read a value (`default` where nothing was kept), change it and keep it, while nobody else writes.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curator.contract.errors import ReplaceableError, UserError
+from curator.contract.errors import UserError
 from curator.contract.merging.adapters import BakeRecipe
 from curator.runs.grids.comparing import (
     STANDING_HEADS,
@@ -133,9 +133,6 @@ def bake_cell(
     """
     from curator.session.training.models import bake_adapters
 
-    is_taken = any(out.iterdir()) if out.is_dir() else out.exists()
-    if is_taken and not replaces:
-        raise ReplaceableError(f"{out} is there already", "give another name, or --replace")
     files, ratios = zip(*cell.adapters, strict=True)
     recipe = BakeRecipe(cell.model, files, tuple(f"{ratio:g}" for ratio in ratios))
     return bake_adapters(recipe, out, progress, replaces=replaces, is_dry=False, verifies=False)["doubts"]

@@ -53,15 +53,14 @@ def named_models(memory: Memory) -> list[str]:
 
 def name_model(memory: Memory, path: Path) -> None:
     """Have a file in the list, at its head."""
-    this = str(path.absolute())
-    memory.keep(_NAMED, [this, *(each for each in named_models(memory) if each != this)])
+    memory.put_first(_NAMED, str(path.absolute()))
 
 
 def forget_model(memory: Memory, path: Path) -> bool:
     """Take a file that was named from the list; the file stays. False: it was not named."""
-    before = named_models(memory)
-    memory.keep(_NAMED, [each for each in before if each != str(path)])
-    return str(path) in before
+    was_named = str(path) in named_models(memory)
+    memory.take_out(_NAMED, str(path))
+    return was_named
 
 
 def _base_of(run: RunSummary) -> Path | None:

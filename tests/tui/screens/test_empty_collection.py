@@ -20,6 +20,8 @@ PLACES = {  # by the keys that go there from Browse
     "Runs": ("6",),
     "caches": ("6", "C"),
     "the queue": ("6", "Q"),
+    "grids": ("6", "A"),
+    "models": ("6", "M"),
     "History": ("7",),
     "Prepare": ("8",),
     "Tagging": ("9",),

@@ -122,6 +122,13 @@ class GridsScreen(Screen[None]):
         cursor = self.query_one(LineList).cursor
         return self._grids[cursor] if cursor < len(self._grids) else None
 
+    @property
+    def _wanted(self) -> KnownGrid | None:
+        """That under the cursor, for a key that needs one; without one it is said."""
+        if self._current is None:
+            self.notify("There is no grid here yet: n makes one, a adds one.", markup=False)
+        return self._current
+
     @on(LineList.Moved)
     def _show_whole(self) -> None:
         current = self._current
@@ -175,7 +182,7 @@ class GridsScreen(Screen[None]):
         self._look()
 
     def action_forget(self) -> None:
-        if current := self._current:
+        if current := self._wanted:
 
             def gone(_: None) -> None:
                 self.notify(f"{visible(current.folder.name)} is off the list; its files stay.", markup=False)
@@ -187,12 +194,12 @@ class GridsScreen(Screen[None]):
 
     @on(LineList.Chosen)
     def action_show(self) -> None:
-        if current := self._current:
+        if current := self._wanted:
             in_background(self, "show", lambda: laid_out(current.folder), keys_wait=True)
 
     def action_judge(self) -> None:
         """By what, and in which order, is asked."""
-        if (current := self._current) is None:
+        if (current := self._wanted) is None:
             return
         if current.grid is None:
             if current.fault:
@@ -227,7 +234,7 @@ class GridsScreen(Screen[None]):
         return self._judged_by.get(known.folder) or (judged_axes(known.grid) if known.grid else ())
 
     def action_standings(self) -> None:
-        if current := self._current:
+        if current := self._wanted:
             folder, by = current.folder, self._by(current)
             in_background(self, "standings", lambda: _told(compare_grid(folder, by)), keys_wait=True)
 

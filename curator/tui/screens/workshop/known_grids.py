@@ -9,8 +9,6 @@ from curator.contract.errors import UserError
 from curator.session.training.grids import image_of, judged_pairs, open_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from curator.session.session import Session
     from curator.session.training.grids import GridFile
 
@@ -40,20 +38,12 @@ def known_grids(session: Session) -> list[KnownGrid]:
 
 def remember(session: Session, folder: Path) -> None:
     """Put a folder first."""
-    _keep(session, [folder, *_others(session, folder)])
+    session.memory.put_first(_REMEMBERED, str(folder))
 
 
 def forget(session: Session, folder: Path) -> None:
     """Take a folder from the list; what is in it stays."""
-    _keep(session, _others(session, folder))
-
-
-def _others(session: Session, folder: Path) -> list[Path]:
-    return [path for each in session.memory.recall(_REMEMBERED, []) if (path := Path(each)) != folder]
-
-
-def _keep(session: Session, folders: Sequence[Path]) -> None:
-    session.memory.keep(_REMEMBERED, [str(each) for each in folders])
+    session.memory.take_out(_REMEMBERED, str(folder))
 
 
 def _read(folder: Path) -> KnownGrid:

@@ -23,9 +23,9 @@ from curator.tui.messages import UserErrorRaised, WorkDone, WorkRefused
 from curator.tui.screens.dialogs.at_work import do_longer
 from curator.tui.screens.dialogs.questions import Form, FormLine, path_of
 from curator.tui.screens.dialogs.told import tell
-from curator.tui.screens.workshop.baking import Baking
+from curator.tui.screens.workshop.baking import bake_job
 from curator.tui.screens.workshop.comparing import compare_with
-from curator.tui.screens.workshop.merging import Merging
+from curator.tui.screens.workshop.merging import merge_job
 from curator.tui.widgets.frame.chrome import Foot, TooSmall
 from curator.tui.widgets.frame.panel_title import PanelTitle
 from curator.tui.widgets.frame.tab_line import TabLine
@@ -69,7 +69,7 @@ class ModelsScreen(Screen[None]):
         self._models: list[ListedModel] = []
         self._wanted: Path | None = None
         self._passing: Timer | None = None
-        self._merging, self._baking = Merging(self, self._made), Baking(self, self._made)
+        self._merge, self._bake = merge_job(), bake_job()
 
     def compose(self) -> ComposeResult:
         yield TabLine("Runs")
@@ -189,12 +189,14 @@ class ModelsScreen(Screen[None]):
     def action_merge(self) -> None:
         """A form, then what the merge would do, then the merge."""
         model = self._current
-        self._merging.ask({"a": str(model.path)} if model and _is_whole(model) else {})
+        here = {"a": str(model.path)} if model and _is_whole(model) else {}
+        self._merge.ask(self, here, self._made)
 
     def action_bake(self) -> None:
         """The same, of adapters and a model: either may be under the cursor."""
         model = self._current
-        self._baking.ask({"model" if _is_whole(model) else "adapter": str(model.path)} if model else {})
+        here = {"model" if _is_whole(model) else "adapter": str(model.path)} if model else {}
+        self._bake.ask(self, here, self._made)
 
     def action_compare(self) -> None:
         if self._current:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from curator.contract.errors import ReplaceableError
 from curator.contract.merging.adapters import BakeRecipe
 from curator.session.session import Session
 from curator.session.training import models
@@ -75,6 +76,8 @@ async def test_a_cell_is_chosen_and_baked_and_what_is_there_is_asked_about(
     def bake(
         recipe: BakeRecipe, place: Path, tell: Callable[[int, int], None], *, replaces: bool, **_: object
     ):
+        if place.exists() and not replaces:
+            raise ReplaceableError(f"{place} is there already", "give another name, or --replace")
         tell(1, 1)
         place.write_text("baked")
         baked.append((recipe, replaces))

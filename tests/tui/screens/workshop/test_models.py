@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -54,7 +55,7 @@ async def test_models_are_merged_after_a_look_at_the_recipe(
         await it.sees("ratio: 'much' is no number")
         await fill(it, ratio="0.25", out=out)
         await it.press("enter")
-        await it.sees("Merge into ")
+        await it.sees("Write ")
         await it.sees("ratio = 0.25")
         assert not out.exists()
         await it.press("n")
@@ -64,7 +65,7 @@ async def test_models_are_merged_after_a_look_at_the_recipe(
         await it.until(lambda: it.app.screen.query("#line-ratio"))
         assert it.app.screen.query_one("#line-ratio", Entry).value == "0.25"  # as it was typed
         await it.press("enter")
-        await it.sees("Merge into ")
+        await it.sees("Write ")
         await it.press("y")
         await it.sees("3 models")
         assert "8 tensors merged" in it.notices
@@ -85,7 +86,7 @@ async def test_what_is_there_is_replaced_only_after_a_question(drive: Drive, mod
         await it.press("enter")
         await it.sees("Replace what is there?")
         await it.press("y")
-        await it.sees("Merge into ")
+        await it.sees("Write ")
         assert out.read_bytes() == before
         await it.press("y")
         await it.sees("3 models")
@@ -102,7 +103,7 @@ async def test_adapters_are_baked_and_compared_with_the_live_ones(drive: Drive, 
         await it.press("b")
         await fill(it, adapter=f"{models / name}@0.5", verify="yes", out=out)
         await it.press("enter")
-        await it.sees("Bake into ")
+        await it.sees("Write ")
         await it.press("y")
         await it.sees(f"{name} at 0.5: 2 modules")
         await it.sees("live and baked equal within rounding")
@@ -170,3 +171,29 @@ def test_a_run_without_a_base_model_lists_none(session: Session, tmp_path: Path)
         "sd1",
         f"base of the run {other.path.name}",
     )
+
+
+def test_two_apps_add_to_the_list_and_lose_nothing(session: Session, tmp_path: Path) -> None:
+    def add(name: str) -> None:
+        with Session.opened(session.folder) as own:
+            for at in range(20):
+                model_list.name_model(own.memory, tmp_path / f"{name}{at}")
+
+    threads = [Thread(target=add, args=(name,)) for name in "ab"]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(model_list.named_models(session.memory)) == 40
+
+
+async def test_a_name_that_no_file_can_have_is_a_mistake(drive: Drive) -> None:
+    async with drive((80, 24)) as it:
+        await it.press("6", "M", "a")
+        await fill(it, path="/" + "x" * 300)
+        await it.press("enter")
+        await it.sees("no file can have so long a name")
+        await it.press("escape", "m")
+        await fill(it, a="a", b="b", blocks=",".join(["0.123456789"] * 26))
+        await it.press("enter")
+        await it.sees("no file or folder was given")  # the numbers are numbers
