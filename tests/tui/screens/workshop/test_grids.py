@@ -18,6 +18,7 @@ from curator.runs.programs import grids as programs
 from curator.session.session import Session
 from curator.session.training.grids import compare_grid
 from curator.tui.screens.workshop.known_grids import known_grids, remember
+from curator.tui.widgets.cells.sample_grid import SampleGrid
 from tests.train.small_models import write_tiny_lora
 from tests.tui.conftest import Drive, Driven
 from tests.tui.screens.workshop.test_judge import make_grid
@@ -195,6 +196,7 @@ async def test_a_grid_of_elsewhere_is_added_and_one_that_is_gone_says_so(
         assert "[red]other" in it.text
         has_room = size[1] > 20
         await it.until(lambda: ("A1 " in it.body) == has_room)  # its images, below
+        assert not it.app.screen.query_one(SampleGrid).render_line(1).text.strip()  # and no cursor on them
         await it.press("G")
         await it.until(lambda: "A1 " not in it.body)
         await it.press("d")
