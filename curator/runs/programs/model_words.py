@@ -76,9 +76,9 @@ def not_in_both(found: Mapping[str, Any]) -> list[str]:
     """Sentences about tensors that have no like in the other model."""
     alone = {which: set(found[f"only_in_{which}"]) for which in ("first", "second")}
     other_sizes = sorted(alone["first"] & alone["second"])
-    said = [f"{counted(len(other_sizes), 'tensor')} of other sizes, such as {other_sizes[0]}"] * bool(
-        other_sizes
-    )
+    said: list[str] = []
+    if other_sizes:
+        said.append(f"{counted(len(other_sizes), 'tensor')} of other sizes, such as {other_sizes[0]}")
     for which, names in alone.items():
         if rest := sorted(names.difference(other_sizes)):
             said.append(f"{len(rest):,} in the {which} alone, such as {rest[0]}")

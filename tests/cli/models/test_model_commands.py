@@ -167,6 +167,22 @@ def test_differences_end_with_code_1(home: Path, frieze: Frieze) -> None:
     }
 
 
+def test_differences_are_told_by_block_and_tensor(home: Path, frieze: Frieze) -> None:
+    told = frieze("model", "diff", "a.safetensors", "b.safetensors").out
+    assert "BASE\t5 of 7\t0.665" in told
+    assert f"M00\t{MIDDLE}\t0.414\t1.25" in told
+    assert "alone" not in told
+    assert "other sizes" not in told
+    save_file(small(1, channels=9), home / "wide.safetensors")
+    assert (
+        f"1 tensor of other sizes, such as {CONV}"
+        in frieze("model", "diff", "a.safetensors", "wide.safetensors").out
+    )
+    other = frieze("model", "diff", "a.safetensors", "adapter.safetensors").out
+    assert "11 in the first alone, such as alphas_cumprod" in other
+    assert "6 in the second alone, such as lora_unet" in other
+
+
 def test_a_pickle_is_looked_at_without_running_it(home: Path, frieze: Frieze) -> None:
     torch.save({"state_dict": small(0)}, home / "p.ckpt")
     done = frieze("model", "info", "p.ckpt", "--json")

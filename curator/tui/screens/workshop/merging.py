@@ -11,7 +11,7 @@ from curator.contract.text import visible
 from curator.runs.words import bytes_in_words
 from curator.session.training import models
 from curator.tui.completing.completion import paths, words_of
-from curator.tui.screens.dialogs.questions import FormLine, number_of, path_of
+from curator.tui.screens.dialogs.questions import FormLine, number_of, path_of, whole_number_of
 from curator.tui.screens.workshop.model_job import Asked, ModelJob, Report
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from curator.tui.screens.dialogs.at_work import Progress
 
-_TEXTS, _NUMBERS = ("method", "blocks", "blocks2", "dtype"), ("ratio", "ratio2")
+_TEXTS = ("method", "blocks", "blocks2", "dtype")
+_NUMBERS = ("ratio", "ratio2", "density", "drop", "spread")
 _TYPES = ("as-first", "fp16", "bf16", "fp32")
 
 
@@ -32,6 +33,8 @@ def _read(values: Mapping[str, str]) -> Asked:
     said = {name: value.strip() for name, value in values.items() if value.strip()}
     given: dict[str, Any] = {name: said[name] for name in _TEXTS if name in said}
     given |= {name: number_of(values, name, name) for name in _NUMBERS if name in said}
+    if "seed" in said:
+        given["seed"] = whole_number_of(values, "seed", "seed")
     chosen = [str(Path(said[name]).expanduser()) for name in ("a", "b", "c") if name in said]
     recipe, out = models.typed_merge(said.get("recipe"), chosen, given, {}), path_of(values, "out")
 
@@ -60,6 +63,10 @@ def _lines() -> tuple[FormLine, ...]:
         FormLine("ratio2", "second ratio", "", "how much of C, for triple and sum-twice; of similarity its share"),
         FormLine("blocks", "blocks", "", "a ratio for each block, some by name (IN00=1,OUT*=0), or a file", paths()),
         FormLine("blocks2", "second blocks", "", "the same for the second ratio", paths()),
+        FormLine("density", "density", "", "of ties: the share of the largest changes that is kept; empty: 0.2"),
+        FormLine("drop", "drop", "", "of dare and della: the share of changes left out; empty: 0.9, 0.7"),
+        FormLine("spread", "spread", "", "of della: how much drop differs by size; empty: 0.2"),
+        FormLine("seed", "seed", "", "of the draws of dare and della; empty: 0"),
         FormLine("dtype", "stored as", "", "empty: as A has each", words_of(_TYPES)),
         FormLine("out", "result", "", "a .safetensors file; where A is a folder, a folder as well", paths()),
     )  # fmt: skip

@@ -10,11 +10,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
+from curator.contract.merging.recipe import MergeRecipe  # noqa: E402
 from curator.contract.recipe.recipe import Recipe  # noqa: E402
 from curator.contract.recipe.toml_file import dump_recipe, with_values  # noqa: E402
 from curator.contract.run.run_folder import RunFolder  # noqa: E402
 from curator.session.session import Session  # noqa: E402
 from curator.session.training import model_list  # noqa: E402
+from curator.session.training import models as workshop  # noqa: E402
+from curator.tui.screens.workshop.merging import merge_job  # noqa: E402
 from curator.tui.widgets.entries.entry import Entry  # noqa: E402
 from tests.train.small_models import MIDDLE, small_adapter, write_small_models  # noqa: E402
 from tests.tui.conftest import Drive, Driven  # noqa: E402
@@ -37,7 +40,8 @@ async def fill(it: Driven, **values: object) -> None:
         await it.until(lambda name=name: it.app.screen.query(f"#line-{name}"))
         it.shown(f"#line-{name}").focus()
         await it.press("end", "ctrl+u")
-        await it.type(str(value))
+        if value:
+            await it.type(str(value))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -53,7 +57,10 @@ async def test_models_are_merged_after_a_look_at_the_recipe(
         await fill(it, b=models / "b.safetensors", ratio="much")
         await it.press("enter")
         await it.sees("ratio: 'much' is no number")
-        await fill(it, ratio="0.25", out=out)
+        await fill(it, ratio="0.25", seed="1.5", out=out)
+        await it.press("enter")
+        await it.sees("seed: '1.5' is no whole number")
+        await fill(it, seed="")
         await it.press("enter")
         await it.sees("Write ")
         await it.sees("ratio = 0.25")
@@ -113,7 +120,8 @@ async def test_adapters_are_baked_and_compared_with_the_live_ones(drive: Drive, 
         await it.press("c")
         await it.sees("Compare baked.safetensors with")
         await it.press("enter")
-        await it.sees("2 of ")
+        await it.sees("largest   relative  different")
+        await it.sees("proj_in.weight")
         await it.press("escape", "w")
         await it.sees("a bake of adapters")
         await it.press("escape", "H")
@@ -197,3 +205,15 @@ async def test_a_name_that_no_file_can_have_is_a_mistake(drive: Drive) -> None:
         await fill(it, a="a", b="b", blocks=",".join(["0.123456789"] * 26))
         await it.press("enter")
         await it.sees("no file or folder was given")  # the numbers are numbers
+
+
+def test_what_a_method_asks_for_is_read_from_its_form() -> None:
+    lines = {line.name: line.value for line in merge_job().lines}
+    wanted: dict[str, object] = {"density": 0.3, "drop": 0.4, "spread": 0.1, "seed": 7, "method": "della"}
+    typed = {name: str(value) for name, value in wanted.items()}
+    asked, seen = merge_job().read({**lines, **typed, "a": "a", "b": "b", "out": "o"}), list[MergeRecipe]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workshop, "merge_models", lambda recipe, *_, **__: seen.append(recipe))
+        asked.make(lambda *_: None, replaces=False, is_dry=True)
+    assert {name: getattr(seen[0], name) for name in wanted} == wanted
+    assert seen[0].models == ("a", "b")
