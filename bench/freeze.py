@@ -35,7 +35,7 @@ from curator.freeze.members import FreezeSpec, Members, members_of
 from curator.freeze.preview import FreezePreview, preview
 from curator.freeze.reader import FreezeReader
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 
 RULE = BucketRule(1024, 1024, 256, 4096)
 RULES = CaptionRules(shuffle=True, keep_tags=1, tag_dropout=0.1, caption_dropout=0.05, trigger="sls")

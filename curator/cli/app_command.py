@@ -79,10 +79,7 @@ def open_app(word: str, wishes: Wishes = Wishes()) -> int:  # noqa: B008 - it ca
 
     memory.begin()
     all_colours()
-    for name in (
-        "COLUMNS",
-        "LINES",
-    ):  # exported, they would hold the app to one size: the terminal knows its own
+    for name in ("COLUMNS", "LINES"):  # exported, they hold the app to one size: the terminal knows its own
         os.environ.pop(name, None)
     question = asked()  # it is answered while the app is imported
     try:

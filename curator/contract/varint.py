@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_CONTINUED = bytes(range(0x80, 0x100))
+
 
 def pack(numbers: Iterable[int]) -> bytes:
     """`numbers` (each 0 or more) in order, one to ten bytes each."""
@@ -15,6 +17,11 @@ def pack(numbers: Iterable[int]) -> bytes:
             rest >>= 7
         out.append(rest)
     return bytes(out)
+
+
+def count(blob: bytes) -> int:
+    """How many numbers a packed blob holds: all bytes but those that are continued."""
+    return len(blob.translate(None, _CONTINUED))
 
 
 def unpack(blob: bytes) -> list[int]:

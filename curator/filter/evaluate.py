@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.contract.errors import UserError, did_you_mean
 from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.filter.groups import groups_of, tags_of_group
@@ -40,6 +39,8 @@ from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag, of_array, of_mask
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.collection import Collection
 
 _Texts = dict[TextTerm, BitMap]

@@ -12,17 +12,17 @@ import heapq
 import math
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.index.sets.bitmap_file import CHUNK_BITS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.collection import Collection
     from curator.index.tags.tag_table import Tag
 
@@ -37,16 +37,14 @@ _TRIES = 30_000
 _CHANCE = math.log(1e12)
 
 
-@dataclass(frozen=True)
-class Facet:
+class Facet(NamedTuple):
     """A tag, and how many images of the filter have it (in a sample: about how many)."""
 
     tag: Tag
     images: int
 
 
-@dataclass(frozen=True)
-class Facets:
+class Facets(NamedTuple):
     """The most common tags among `images` images, the most common first; exact, or from a sample of `looked_at`.
 
     `distinct` is how many tags these images have, None where that was not counted.
@@ -86,7 +84,7 @@ def exact_facets(
             counts = _by_rows(collection, images, cancel)
             distinct = int(np.count_nonzero(counts))
             best = [(tag, int(counts[tag])) for tag in _best(counts, limit)]
-        return replace(_facets(collection, images, len(images), best), distinct=distinct)
+        return _facets(collection, images, len(images), best)._replace(distinct=distinct)
 
 
 def named_facets(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -37,5 +36,7 @@ def tags_of_group(collection: Collection, patterns: Sequence[str]) -> list[int]:
 @lru_cache(maxsize=1)
 def _program_groups() -> Groups:
     """Those of the tables' file, which lies beside the rules that use the other tables."""
+    import tomllib
+
     file = Path(__file__).parents[1] / "tags" / "tables.toml"
     return tomllib.loads(file.read_text("utf-8"))["groups"]

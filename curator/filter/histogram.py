@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from curator.arrays import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _BARS = 20  # at most, and at least two fifths as many where values spread
 

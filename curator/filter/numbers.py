@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.filter.language.fields import is_loss, is_score, run_name, score_name
-from curator.filter.run_losses import losses_by_image
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.collection import Collection
 
-Numbers = NDArray[Any]
+Numbers: TypeAlias = "NDArray[Any]"
 _OF_POSTS = ("post", "rating", "score", "fav", "posted")
 _COLUMNS = {
     "width": "width", "height": "height", "bytes": "file_bytes", "tags": "tags_count", "date": "mtime_ns",
@@ -41,6 +40,8 @@ def numbers(collection: Collection, field: str, ids: Numbers | None = None) -> N
         )
         return values if ids is None else values[ids]
     if is_loss(field):
+        from curator.filter.run_losses import losses_by_image
+
         values = losses_by_image(collection, run_name(field), len(collection.columns.of("width")))
         return values if ids is None else values[ids]
     match field:

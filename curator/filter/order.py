@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.filter.numbers import numbers
 from curator.filter.scanned import text_ranks
 from curator.index.changes.changes import id_array
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.filter.cancel import Cancel
     from curator.filter.language.tree import Sort
     from curator.index.collection import Collection
 
-Ids = NDArray[np.uint32]
-Places = NDArray[np.int64]
+Ids: TypeAlias = "NDArray[np.uint32]"
+Places: TypeAlias = "NDArray[np.int64]"
 _RADIX_BITS = 48
 _FIRST = 2000  # so many rows from the top are found without putting all in order
 

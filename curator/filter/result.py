@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import of_array
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.filter.order import Order
 
-Ids = NDArray[np.uint32]
+Ids: TypeAlias = "NDArray[np.uint32]"
 _SHORT = 5000  # rows; longer parts are cut from the array of all ids
 
 

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.contract import locations
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.manifest.manifest import open_manifest
@@ -24,10 +22,12 @@ from curator.contract.run.run_folder import RunFolder, RunInfo
 from curator.filter.language.fields import is_loss
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.collection import Collection
 
-Numbers = NDArray[np.float64]
-_RECORD = np.dtype([("step", "<u4"), ("row", "<u4"), ("loss", "<f4"), ("timestep", "<u2"), ("rest", "<u2")])
+Numbers: TypeAlias = "NDArray[np.float64]"
+_RECORD = [("step", "<u4"), ("row", "<u4"), ("loss", "<f4"), ("timestep", "<u2"), ("rest", "<u2")]
 _BLOCK = 1 << 20  # records folded at once
 _PARTS = 64  # of 1,024 timesteps
 _WIDTH = 16

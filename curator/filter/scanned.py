@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.contract.errors import UserError
 from curator.filter.cancel import Cancel, Cancelled, raise_if_cancelled
 from curator.index.images.row_text import Interrupted
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.filter.language.tree import TextTerm
     from curator.index.collection import Collection
 

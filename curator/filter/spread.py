@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.contract.errors import UserError, did_you_mean
 from curator.filter.cancel import Cancel, raise_if_cancelled
 from curator.filter.histogram import Bar, histogram
@@ -15,6 +13,7 @@ from curator.filter.numbers import DATE_UNITS, numbers
 from curator.index.changes.changes import id_array
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pyroaring import BitMap
 
     from curator.index.collection import Collection

@@ -17,7 +17,7 @@ from curator.freeze.reader import FreezeReader
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
-    from curator.index.tables.small_tables import Subset
+    from curator.index.tables.rows import Subset
 
 
 def subsets_of(collection: Collection, images: Iterable[int]) -> dict[int, Subset]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from curator.index.changes.edits import Commit
     from curator.index.collection import Collection
     from curator.index.images.images import ImageRow
-    from curator.index.tables.small_tables import Subset
+    from curator.index.tables.rows import Subset
     from curator.index.tags.tag_table import Tag
 
 
@@ -85,7 +85,7 @@ def explain(
         subset = next((each for each, said in zip(spec.subsets, verdicts, strict=True) if said.takes), None)
         facts = {
             name: value
-            for name, value in asdict(collection.metadata.facts(image)).items()
+            for name, value in collection.metadata.facts(image)._asdict().items()
             if value not in (None, "")
         }
         facts |= {f"score({name})": value for name, value in collection.scores.of_image(image).items()}

@@ -19,7 +19,7 @@ from curator.index.sets.bitmaps import of_array
 
 if TYPE_CHECKING:
     from curator.freeze.reader import FreezeReader
-    from curator.index.tables.small_tables import Subset
+    from curator.index.tables.rows import Subset
 
 _GAMMA, _FIRST, _SECOND = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 

@@ -23,7 +23,7 @@ from curator.freeze.regularise import Run, Runs, regularised
 from curator.index.bucket_rule import bucket_rule
 from curator.index.changes.changes import id_array
 from curator.index.sets.bitmaps import Flag, of_array, of_mask
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 
 if TYPE_CHECKING:
     from curator.contract.buckets import BucketRule

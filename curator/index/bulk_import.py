@@ -13,8 +13,7 @@ from itertools import chain, repeat
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from curator.arrays import np
 from curator.contract.errors import UserError
 from curator.index.editing.plan import check_caption
 from curator.index.file.import_lock import ImportLock

@@ -10,20 +10,22 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.changes import id_array
 from curator.index.editing import texts
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.collection import Collection
     from curator.index.editing.store import Store
 
-Ids = NDArray[np.int64]
+Ids: TypeAlias = "NDArray[np.int64]"
 _PIECE = 1 << 14  # images read at once: what is joined of them stays in the processor's cache
 _SCAN_SHARE = 8  # where more than one image of so many is wanted, all are read and the others left out
 _LOOKED_UP = 500  # at once, of those few that are wanted
@@ -208,7 +210,7 @@ def decode_joined(joined: bytes) -> NDArray[np.uint32]:
     pairs <<= 8
     pairs |= raw[_PAD - 1 : -1]
     ends = np.flatnonzero(here < 128)
-    values = _PAIRS.take(pairs.take(ends))
+    values = _pair_table().take(pairs.take(ends))
     is_long = (raw[_PAD - 1 : -1] & raw[_PAD - 2 : -2]) > 127
     long = np.flatnonzero(is_long.take(ends))
     last = ends[long] + _PAD
@@ -222,12 +224,10 @@ def decode_joined(joined: bytes) -> NDArray[np.uint32]:
     return values
 
 
+@cache
 def _pair_table() -> NDArray[np.uint32]:
     low, high = np.arange(1 << 16, dtype=np.uint32) & 255, np.arange(1 << 16, dtype=np.uint32) >> 8
     return np.where(low > 127, high << 7 | low & 127, high)
-
-
-_PAIRS = _pair_table()
 
 
 def _only(piece: TagPiece, wanted: Ids) -> TagPiece:

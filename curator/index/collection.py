@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.edits import Commit, Edit, Rewrite
 from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_if_large
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
-from curator.index.editing.plan import images_to_change, plan
-from curator.index.editing.snapshot import read_snapshot
 from curator.index.file.trial import trial
 from curator.index.images import derived
 from curator.index.images.arrivals import recover_abandoned
@@ -30,6 +27,8 @@ from curator.index.tables.tables import Tables
 from curator.index.undo.journal import Journal
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.contract.progress import Progress
     from curator.index.file.database import Database
     from curator.index.sets.columns import Columns
@@ -180,6 +179,9 @@ class Collection:
 
     def preview(self, edit: Edit, ids: Iterable[int] | BitMap | None = None) -> int:
         """How many images `apply` would change; nothing is written."""
+        from curator.index.editing.plan import images_to_change
+        from curator.index.editing.snapshot import read_snapshot
+
         with self.reading():
             return len(images_to_change(edit, read_snapshot(self._store, edit, ids)))
 
@@ -195,6 +197,9 @@ class Collection:
 
         `durable` is on the disk within a second; a tagger that writes without pause leaves that to the next checkpoint.
         """
+        from curator.index.editing.plan import plan
+        from curator.index.editing.snapshot import read_snapshot
+
         if isinstance(edit, Rewrite) and not durable:
             with self.reading():  # a job looks its tags up while nobody waits for it
                 self.tags.ids_of(name for each in edit.annotations for name in each.tags or ())

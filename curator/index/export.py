@@ -9,9 +9,9 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.contract.errors import ReplaceableError, UserError
 from curator.contract.files.whole_files import TakenError, drafted_file
 from curator.contract.locations import INDEX

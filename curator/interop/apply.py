@@ -18,7 +18,7 @@ from curator.filter.evaluate import select
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import Annotations, Rewrite
 from curator.index.tables.picks import Pick, pick_filter
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.interop.matching.matcher import Matcher
 from curator.interop.matching.word_import import ACTOR, AnnotationReport, Progress, batches, write_annotations
 from curator.interop.plan import Record, Source

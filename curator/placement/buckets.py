@@ -5,17 +5,18 @@ The arithmetic is that of `place`, operation by operation, so the answers are eq
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.contract.buckets import BucketRule, Size, bucket_list, place
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _PIECE = 1 << 16  # so many images stay in the processor's cache from step to step
 _CELLS = 4096  # a unit of width / height has so many; the last of 16 units holds whatever is wider
 _MIXED = -2
-Numbers = NDArray[Any]
+Numbers: TypeAlias = "NDArray[Any]"
 
 
 class Placed(NamedTuple):

@@ -5,17 +5,17 @@ The arithmetic is that of `place`, operation by operation, so the answers are eq
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.placement.buckets import _shrunk
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.contract.buckets import BucketRule
 
-Numbers = NDArray[Any]
+Numbers: TypeAlias = "NDArray[Any]"
 
 
 class Scaled(NamedTuple):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.worker import WorkerFailed
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from curator.tui.terminal.question import Question
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(NamedTuple):
     """How the app begins.
 
     `pictures` is the way to show images that is wished, `theme` the theme; else the answers to the `question` that the

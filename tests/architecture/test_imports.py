@@ -129,6 +129,26 @@ def test_the_index_commands_load_neither_torch_nor_textual(collection: Path) -> 
         assert not command(*words, cwd=collection) & unwanted, words
 
 
+SHOWS_A_PAGE = """from pathlib import Path; from curator.session.session import Session
+    images = Session.open(Path.cwd()).images
+    (row,) = images.rows(images.select('').page(0, 40))
+    assert (row.tags_count, [tag.name for tag in images.tags_of(row.id)]) == (1, ['fox'])"""
+
+
+def test_a_page_of_a_collection_is_shown_without_numpy(collection: Path) -> None:
+    command("scan", str(collection))
+    assert "numpy" not in loaded(SHOWS_A_PAGE, cwd=collection)
+
+
+@pytest.mark.parametrize("room", ["index", "filter", "placement"])
+def test_the_rooms_that_show_a_page_load_numpy_at_its_first_use(room: str) -> None:
+    """Each of their modules by itself, whoever imports it."""
+    program = f"""from importlib import import_module; from pkgutil import walk_packages
+    for each in walk_packages(import_module("curator.{room}").__path__, "curator.{room}."):
+        import_module(each.name)"""
+    assert "numpy" not in loaded(program)
+
+
 def test_the_app_loads_no_torch() -> None:
     assert not loaded("import curator.tui.app") & TORCH
 

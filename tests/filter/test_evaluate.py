@@ -18,7 +18,7 @@ from curator.index.changes.edits import SetClass, SetMark
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.index.tables.picks import Pick
-from curator.index.tables.small_tables import SavedFilter, Subset
+from curator.index.tables.rows import SavedFilter, Subset
 from tests.images import NewImage, add_images
 
 SIZES = [(512, 512), (768, 512), (1024, 1536), (512, 768), (2048, 1024), (300, 300)]

@@ -15,7 +15,7 @@ from curator.freeze.listing import FrozenManifest
 from curator.freeze.members import FreezeSpec
 from curator.index.changes.edits import AddTags, RenameTag
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
 from tests.freezing import freeze, members_of
 

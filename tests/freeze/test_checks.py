@@ -10,7 +10,7 @@ from curator.filter.evaluate import select
 from curator.freeze.checks.checks import FreezeReport
 from curator.freeze.members import FreezeSpec
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
 from tests.freezing import check
 

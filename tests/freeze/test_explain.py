@@ -17,7 +17,7 @@ from curator.freeze.members import spec_of
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import AddTags, SetMark
 from curator.index.tables.picks import Pick
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import PICTURES, Picture
 from tests.freezing import freeze, members_of
 

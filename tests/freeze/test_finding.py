@@ -20,7 +20,7 @@ from curator.freeze.members import FreezeSpec, Members
 from curator.freeze.reader import FreezeReader
 from curator.index.changes.edits import SetMark
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import Maker, Picture
 from tests.freezing import check, members_of
 

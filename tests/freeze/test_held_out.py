@@ -18,7 +18,7 @@ from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.held_out import draws
 from curator.freeze.members import FreezeSpec
 from curator.index.images.images import FileFacts
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import Maker, Picture
 from tests.freezing import check, freeze, members_of, preview_of
 from tests.images import NewImage, add_images

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from curator.contract.buckets import BucketRule
 from curator.freeze.members import FreezeSpec, spec_of
 from curator.index.changes.edits import SetMark
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import PICTURES, Maker
 from tests.freezing import members_of
 

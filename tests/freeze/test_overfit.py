@@ -19,7 +19,7 @@ from curator.freeze.members import FreezeSpec, members_of
 from curator.freeze.reader import FreezeReader
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.tags.tables import SETTING, default_tables, keep_changes
 from tests.freeze.conftest import Maker, Picture
 from tests.freezing import check

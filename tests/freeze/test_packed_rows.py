@@ -20,7 +20,7 @@ from curator.contract.manifest.writer import ManifestContent, write_manifest
 from curator.freeze.members import FreezeSpec, Members
 from curator.index.changes.edits import AddTags, RemoveTags, SetMark
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.placement.buckets import buckets_of
 from curator.placement.crops import scaled
 from tests.freeze.conftest import Maker, Picture

@@ -9,7 +9,7 @@ from curator.contract.epoch_plan import LEFTOVERS, EpochPlan
 from curator.contract.manifest.manifest import open_manifest
 from curator.contract.recipe.recipe import BatchSize
 from curator.freeze.members import FreezeSpec
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import PICTURES, Maker, Picture
 from tests.freezing import freeze, members_of, preview_of
 

@@ -13,7 +13,7 @@ from curator.contract.epoch_plan import EpochPlan, Span
 from curator.contract.manifest.manifest import open_manifest
 from curator.freeze.members import SURPLUS, FreezeSpec
 from curator.freeze.regularise import Run, Runs, regularised
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from tests.freeze.conftest import Maker, Picture
 from tests.freezing import freeze, members_of
 

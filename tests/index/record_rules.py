@@ -17,7 +17,7 @@ from curator.contract.buckets import BucketRule
 from curator.index.bucket_rule import bucket_rule, set_bucket_rule
 from curator.index.changes.edits import Commit
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import SavedFilter, Subset
+from curator.index.tables.rows import SavedFilter, Subset
 
 Key = tuple[str, Any]
 Thing = tuple[Key, str]  # a record and one of its fields, or WHOLE

@@ -20,7 +20,7 @@ from curator.freeze.members import spec_of
 from curator.index.bucket_rule import set_bucket_rule
 from curator.index.changes.edits import AddTags, SetCaption
 from curator.index.collection import Collection
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.interop.apply import carry_out
 from curator.interop.kohya.dataset_file import plan_kohya_toml
 from curator.interop.layouts import plan_import

@@ -16,7 +16,7 @@ from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.image_losses import RECORD, losses_file
 from curator.contract.run.run_folder import RunFolder
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
 
 SCRIPT = "<script>alert(1)</script>"

@@ -20,7 +20,7 @@ from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 from curator.index.changes.edits import AddTags, RenameTag, SetCaption, SetMark
-from curator.index.tables.small_tables import SavedFilter, Subset
+from curator.index.tables.rows import SavedFilter, Subset
 from curator.runs.queue.jobs import Queue, job_of
 from curator.session.session import Session
 from curator.session.training.grids import compare_grid

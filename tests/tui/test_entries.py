@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.widgets import Input
 
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
 from tests.tui.conftest import Drive, Driven
 

@@ -7,7 +7,7 @@ import pytest
 from curator.contract.errors import UserError
 from curator.freeze import captions as module
 from curator.index.changes.edits import AddTags
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
 from tests.inside import inside
 

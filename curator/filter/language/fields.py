@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["tag", "number", "date", "text", "word", "limit", "sort"]
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One key. `words` are the values it takes where these are few; `help` is one line for people."""
 
     name: str

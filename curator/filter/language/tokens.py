@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from curator.filter.language.tree import FilterError
 
@@ -16,8 +15,7 @@ MAX_LENGTH = 500_000
 _OPERATORS: dict[str, Kind] = {"AND": "and", "OR": "or", "NOT": "not"}
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """One piece. A word is a value, after `key` and `sign` if it has them; in a `quoted` one `*` and `?` are plain."""
 
     kind: Kind

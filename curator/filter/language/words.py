@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pyroaring import BitMap
 
-from curator.index.bucket_rule import bucket_rule
+from curator.arrays import np
 from curator.index.images.images import FORMATS
 from curator.index.sets.bitmaps import Flag, of_array
 from curator.index.tables.metadata import RATINGS
-from curator.placement.buckets import buckets_of
 
 if TYPE_CHECKING:
     from curator.filter.language.tree import WordTerm
@@ -58,6 +56,9 @@ def _marked(collection: Collection, value: str) -> BitMap:
 
 def _in_bucket(collection: Collection, bucket: tuple[int, int]) -> BitMap:
     """By the very rule the freeze uses."""
+    from curator.index.bucket_rule import bucket_rule
+    from curator.placement.buckets import buckets_of
+
     rule = bucket_rule(collection)
     placed = buckets_of(collection.columns.of("width"), collection.columns.of("height"), rule)
     number = placed.sizes.index(bucket) if bucket in placed.sizes else None

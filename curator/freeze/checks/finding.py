@@ -18,7 +18,7 @@ from curator.index.changes.changes import id_array
 if TYPE_CHECKING:
     from curator.freeze.members import FreezeSpec
     from curator.freeze.reader import FreezeReader
-    from curator.index.tables.small_tables import Subset
+    from curator.index.tables.rows import Subset
 
 _LONGEST = 100_000  # characters of a filter that names images by number
 _FREE, _SIZED = "-mark:reject", "width>=1 height>=1"

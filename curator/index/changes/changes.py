@@ -7,16 +7,17 @@ reads the rows it has not seen knows everything that happened to bitmaps, column
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 
-@dataclass(frozen=True)
-class TagChange:
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class TagChange(NamedTuple):
     """A tag added to (or taken from) images.
 
     `positions` are those in the captions, as little-endian 32-bit numbers in id order; None is the end. A removal
@@ -29,8 +30,7 @@ class TagChange:
     positions: bytes | None = None
 
 
-@dataclass(frozen=True)
-class TagMoved:
+class TagMoved(NamedTuple):
     """A tag turned into another in place; images in `both` had the other already and only lose the first."""
 
     old: int
@@ -39,8 +39,7 @@ class TagMoved:
     both: BitMap
 
 
-@dataclass(frozen=True)
-class TagsReplaced:
+class TagsReplaced(NamedTuple):
     """Whole tag lists replaced, as blobs in id order."""
 
     images: BitMap
@@ -48,8 +47,7 @@ class TagsReplaced:
     after: tuple[bytes, ...]
 
 
-@dataclass(frozen=True)
-class CaptionsReplaced:
+class CaptionsReplaced(NamedTuple):
     """Free captions replaced, in id order."""
 
     images: BitMap
@@ -57,8 +55,7 @@ class CaptionsReplaced:
     after: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class FlagChange:
+class FlagChange(NamedTuple):
     """Images that gained and lost a flag (keep or reject)."""
 
     flag: int
@@ -66,8 +63,7 @@ class FlagChange:
     lost: BitMap
 
 
-@dataclass(frozen=True)
-class Renamed:
+class Renamed(NamedTuple):
     """A tag's row renamed."""
 
     tag: int
@@ -76,8 +72,7 @@ class Renamed:
     images: BitMap
 
 
-@dataclass(frozen=True)
-class Classed:
+class Classed(NamedTuple):
     """Classes of tags changed."""
 
     tags: tuple[int, ...]
@@ -85,8 +80,7 @@ class Classed:
     after: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class RecordChanged:
+class RecordChanged(NamedTuple):
     """A record of a small table as it was and as it is (`records.py`); None where there is none. Concerns no images."""
 
     table: str
@@ -95,15 +89,13 @@ class RecordChanged:
     after: bytes | None
 
 
-@dataclass(frozen=True)
-class Arrived:
+class Arrived(NamedTuple):
     """Images added, with their tags: no edit, so never undone."""
 
     images: BitMap
 
 
-@dataclass(frozen=True)
-class FilesSeen:
+class FilesSeen(NamedTuple):
     """Files that came back, went, or have other content: no edit, so never undone."""
 
     returned: BitMap
@@ -133,8 +125,7 @@ class NewTag(NamedTuple):
     cls: str
 
 
-@dataclass(frozen=True)
-class ChangeSet:
+class ChangeSet(NamedTuple):
     """What an edit does, as a value: changes in the order to make them, with `summary` as their line of the history.
 
     The changes name tags by id, those too that are still to be made: `new_tags`, by ascending id.
@@ -146,7 +137,7 @@ class ChangeSet:
 
 
 RowChange = TagChange | TagMoved  # what may wait in the journal before it reaches the rows
-Recorded = Callable[[int], tuple[BitMap, NDArray[np.uint32]] | None]
+Recorded: TypeAlias = "Callable[[int], tuple[BitMap, NDArray[np.uint32]] | None]"
 
 
 def positions_for_undo(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class State(IntEnum):
@@ -14,8 +14,7 @@ class State(IntEnum):
     LEFT_BEHIND = 2  # undone, then its actor did something else
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(NamedTuple):
     """One line of the history. `id` is 0 where an edit had nothing to do: then nothing is kept.
 
     `skipped` counts what an undo (or redo) left as it is, because later commits had changed it: images, and values of

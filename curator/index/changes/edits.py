@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from curator.index.changes.commit import Commit as Commit  # noqa: PLC0414 (named from here where edits are made)
 
@@ -13,23 +12,20 @@ if TYPE_CHECKING:
 Place = Literal["start", "end"] | int
 
 
-@dataclass(frozen=True)
-class AddTags:
+class AddTags(NamedTuple):
     """Add tags where they are missing: at the start, the end or a position (0 is first) of the caption order."""
 
     names: tuple[str, ...]
     at: Place = "end"
 
 
-@dataclass(frozen=True)
-class RemoveTags:
+class RemoveTags(NamedTuple):
     """Take tags away where they are."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class AddAndRemoveTags:
+class AddAndRemoveTags(NamedTuple):
     """Add tags and remove tags, each on images of its own, as one change: what a rule derives."""
 
     added: tuple[tuple[str, BitMap], ...]
@@ -38,8 +34,7 @@ class AddAndRemoveTags:
     summary: str = "rule"
 
 
-@dataclass(frozen=True)
-class RenameTag:
+class RenameTag(NamedTuple):
     """Call a tag by another name; where the new name is a tag already, the two become one.
 
     The tag keeps its place in each caption; an image that has both loses the old one. Given fewer images
@@ -50,37 +45,32 @@ class RenameTag:
     new: str
 
 
-@dataclass(frozen=True)
-class ReorderTags:
+class ReorderTags(NamedTuple):
     """Put the tags of images that have exactly these tags into this order."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class SetCaption:
+class SetCaption(NamedTuple):
     """Replace the free caption beside the tags."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class SetMark:
+class SetMark(NamedTuple):
     """1 keeps, -1 rejects, 0 takes the mark away."""
 
     mark: int
 
 
-@dataclass(frozen=True)
-class SetClass:
+class SetClass(NamedTuple):
     """Give tags a class (general, artist, character, ... or the user's own); concerns no images."""
 
     names: tuple[str, ...]
     cls: str
 
 
-@dataclass(frozen=True)
-class Annotations:
+class Annotations(NamedTuple):
     """The tags and caption of one image: None leaves them as they are."""
 
     image: int
@@ -88,16 +78,14 @@ class Annotations:
     caption: str | None = None
 
 
-@dataclass(frozen=True)
-class Rewrite:
+class Rewrite(NamedTuple):
     """Replace tags and captions image by image (changed sidecars, imports, a line edited by hand)."""
 
     annotations: tuple[Annotations, ...]
     summary: str = "rewrite"
 
 
-@dataclass(frozen=True)
-class EditGroup:
+class EditGroup(NamedTuple):
     """Several edits, each on images of its own, as one change; none may build on what another does."""
 
     parts: tuple[tuple[Edit, BitMap], ...]

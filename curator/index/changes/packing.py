@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Sequence, Set
 from typing import Any
 
-import numpy as np
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.changes import (
     Arrived,
     CaptionsReplaced,
@@ -45,8 +45,7 @@ def pack(changes: Sequence[Change]) -> bytes:
     bitmaps: list[bytes] = []
     others: list[bytes] = []
     heads = [
-        [type(change).__name__, *(_packed(value, bitmaps, others) for value in vars(change).values())]
-        for change in changes
+        [type(change).__name__, *(_packed(value, bitmaps, others) for value in change)] for change in changes
     ]
     sizes = {"changes": heads, "bitmaps": [len(part) for part in bitmaps], "bytes": [len(p) for p in others]}
     head = zlib.compress(json.dumps(sizes).encode(), 1)

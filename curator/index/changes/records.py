@@ -10,8 +10,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from curator.index.changes.record_paths import ANY_DEPTH, Path, Record, differing
 
@@ -22,8 +21,7 @@ _TOGETHER: dict[tuple[str, Key], Path] = {("setting", "tag tables"): ("value", "
 _WHOLE = ("pick",)  # what a pick says of itself belongs to its images
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """How a value of a column becomes JSON, and comes back from it."""
 
     to_json: Callable[[Any], Any]
@@ -35,8 +33,7 @@ _JSON = Column(json.loads, json.dumps)
 BYTES = Column(lambda value: base64.b64encode(value).decode(), base64.b64decode)
 
 
-@dataclass(frozen=True)
-class SmallTable:
+class SmallTable(NamedTuple):
     """A table whose rows are records: its key, the other columns; `name` is a column that no two records share.
 
     `change_counter` is a setting that differs after each change, for whoever caches the table.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.changes import (
     CaptionsReplaced,
     Change,
@@ -21,6 +21,9 @@ from curator.index.changes.changes import (
 )
 from curator.index.sets.bitmaps import Flag
 from curator.index.tags.tag_blob import decode_many
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.changes import (
     Change,
     Recorded,
@@ -32,7 +32,10 @@ from curator.index.editing.effects import count_change
 from curator.index.sets.bitmaps import of_array
 from curator.index.tags.tag_rows import END, TagRows
 
-Noted = tuple[BitMap, NDArray[np.int64]]  # where a tag stood, in id order
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Noted: TypeAlias = "tuple[BitMap, NDArray[np.int64]]"  # where a tag stood, in id order
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Pending:
 
     def of(self, images: BitMap) -> BitMap:
         """Those of `images` whose rows are not up to date."""
-        return images & self.images() if self._all() else BitMap()
+        return BitMap().union(*(images & each.left for each in self._all()))
 
     def defer(self, journal: int, changes: Sequence[Change], done: BitMap) -> BitMap:
         """Let the changes of a new journal row wait, but for images that are `done`; gives the others.

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.contract import varint
 from curator.contract.errors import UserError
 from curator.index.changes.changes import (

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.edits import (
     AddAndRemoveTags,
     AddTags,
@@ -31,6 +30,8 @@ from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_table import Tag
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.editing.store import Store
 
 _FEW = 5000  # so many names of tags, most of them several times, are not worth reading all that there are

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.contract import varint
 from curator.index.tags.tag_blob import Numbers, count_many
 from curator.index.tags.tag_rows import TagRows

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.changes import Arrived, id_array
 from curator.index.file.import_lock import ImportLock
 from curator.index.sets.bitmap_file import CHUNK_BITS
@@ -18,11 +17,13 @@ from curator.index.sets.columns import COUNTS
 from curator.index.tags.tag_rows import TagRows
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.editing.store import Store
     from curator.index.images.new_images import ImageBatch
 
-Ints = NDArray[np.int64]
-Keys = NDArray[np.uint64]  # tag << 32 | image
+Ints: TypeAlias = "NDArray[np.int64]"
+Keys: TypeAlias = "NDArray[np.uint64]"  # tag << 32 | image
 _FIELDS = ("width", "height", "file_bytes", "mtime_ns", "format", "content", COUNTS)
 
 

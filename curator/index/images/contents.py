@@ -7,10 +7,12 @@ through 3.6 million numbers takes ten milliseconds, once per batch of new files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from curator.arrays import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SIEVE = 1 << 20
 

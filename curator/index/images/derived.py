@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.contract.errors import UserError
 from curator.contract.text import counted
 from curator.index.editing.journal_table import REBUILT

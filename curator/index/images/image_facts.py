@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 FORMATS = ("other", "jpeg", "png", "webp", "bmp", "gif", "avif")  # stored by position: append only
 
 
-@dataclass(frozen=True)
-class FileFacts:
+class FileFacts(NamedTuple):
     """What the file system and the header say of one file; `width` and `height` after the EXIF turn."""
 
     sha256: bytes
@@ -20,8 +18,7 @@ class FileFacts:
     format: str
 
 
-@dataclass(frozen=True)
-class ImageRow:
+class ImageRow(NamedTuple):
     """One image as the app shows it. `path` is relative to `root`; both may hold surrogate escapes."""
 
     id: int

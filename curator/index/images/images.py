@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pyroaring import BitMap
 
+from curator.arrays import np
+from curator.contract import varint
 from curator.index.changes.changes import FilesSeen
 from curator.index.editing import texts
 from curator.index.file.paths import from_blob, last_part, to_blob
@@ -16,11 +17,11 @@ from curator.index.images.contents import candidates, content_key, with_prefix
 from curator.index.images.image_facts import FORMATS, FileFacts, ImageRow, KnownFile, format_number
 from curator.index.images.sidecar_table import SidecarTable
 from curator.index.sets.bitmaps import Flag
-from curator.index.tags.tag_rows import TagRows
 
 if TYPE_CHECKING:
     from curator.index.editing.store import Store
     from curator.index.tags.tag_blob import Numbers
+    from curator.index.tags.tag_rows import TagRows
 
 _ROW = """SELECT i.id, i.path, r.path, i.sha256, i.file_bytes, i.width, i.height, i.mtime_ns, i.format,
     t.caption, t.tags
@@ -55,17 +56,18 @@ class ImageTable:
             query = _ROW.format(marks=",".join("?" * len(piece)))
             raws = self._connection.execute(query, piece).fetchall()
             # not from the column of counts: reading it whole would be most of the time to the first page
-            rows = TagRows(np.array([raw[0] for raw in raws], np.int64), [raw[10] for raw in raws])
-            self._store.pending.apply(rows)
-            for raw, count in zip(raws, rows.counts.tolist(), strict=True):
+            counts = {raw[0]: varint.count(raw[10]) for raw in raws}
+            if stale := self._store.pending.of(BitMap(counts)):
+                rows = texts.tag_rows(self._store, list(stale))
+                counts.update(zip(rows.ids.tolist(), rows.counts.tolist(), strict=True))
+            for raw in raws:
                 mark = 1 if raw[0] in keep else -1 if raw[0] in reject else 0
-                found[raw[0]] = _row(raw, mark, count)
+                found[raw[0]] = _row(raw, mark, counts[raw[0]])
         return [found[number] for number in ids if number in found]
 
     def tag_ids(self, image: int) -> list[int]:
         """The tags of one image in caption order."""
-        (found,) = self.tag_lists([image])
-        return found
+        return next((tags for _, tags in texts.tag_ids(self._store, BitMap([image]))), [])
 
     def tag_lists(self, ids: Sequence[int]) -> list[list[int]]:
         """The tags of images in caption order, as asked; none for ids nobody knows."""

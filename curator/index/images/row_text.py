@@ -6,14 +6,17 @@ import re
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.editing.texts import batches
 from curator.index.file.paths import from_blob
 from curator.index.sets.bitmaps import of_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Fits = Callable[[str], object]
 _PATH = "rtrim(CAST(r.path AS TEXT), '/') || '/' || CAST(i.path AS TEXT)"

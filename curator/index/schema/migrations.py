@@ -6,8 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from curator.arrays import np
 from curator.contract.errors import UserError
 from curator.index.changes.changes import Renamed, touched
 from curator.index.changes.packing import unpack

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.sets.bitmap_file import TAG_BITS, BitmapFile, split
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.sets.write_buffer import Change, WriteBuffer
 
 MAX_TAGS = 1 << TAG_BITS

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.index.changes.changes import id_array
 from curator.index.sets.write_buffer import FEW, PART_BITS, WriteBuffer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PART = 1 << PART_BITS
 TYPES: Mapping[str, str] = {
@@ -29,7 +31,7 @@ _NUMBER = {name: number for number, name in enumerate(TYPES)}
 _MOST_BYTES = 64 << 20  # of four bytes a column is 14 MB for 3.6 million images
 KEY_BITS = 6  # a part's key is part << 6 | column number
 
-Numbers = NDArray[Any]
+Numbers: TypeAlias = "NDArray[Any]"
 CountDeltas = Callable[[], Iterable[tuple[BitMap, int]]]
 
 

@@ -13,8 +13,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 
-import numpy as np
 from pyroaring import BitMap
+
+from curator.arrays import np
 
 FEW = 2000  # a change of more than so many bits or counts goes to its own rows at once
 PART_BITS = 14  # images of one part of a column

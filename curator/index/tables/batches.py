@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -59,8 +58,7 @@ class Batches:
         done = [act(number) for number in numbers]
         if len(done) == 1:
             return done[0]
-        return replace(
-            done[-1],
+        return done[-1]._replace(
             what=summary(
                 "", [each.what for _, each in sorted(zip(numbers, done, strict=True), key=itemgetter(0))]
             ),

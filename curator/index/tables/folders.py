@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyroaring import BitMap
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 RESCAN = -1  # a time no folder has
 
 
-@dataclass(frozen=True)
-class FolderState:
+class FolderState(NamedTuple):
     """A folder, or a tar, as last listed.
 
     `mtime_ns` is its own time, or `RESCAN` where that proves nothing. `images` is how many images it gave;

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from curator.index.file.paths import from_blob
 
 
-@dataclass(frozen=True)
-class SavedFilter:
+class SavedFilter(NamedTuple):
     """A filter under a name, for `saved:NAME` and the app's menu."""
 
     name: str
     filter: str
 
 
-@dataclass(frozen=True)
-class Quarantined:
+class Quarantined(NamedTuple):
     """A file a scan could not use, why, and since when."""
 
     path: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from curator.arrays import np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.file.database import Database
 
 PART_BITS = 14
@@ -23,16 +23,15 @@ TYPES: Mapping[str, str] = {"post": "<i8", "rating": "u1", "score": "<i4", "fav"
 RATINGS = ("", "general", "sensitive", "questionable", "explicit")  # stored by position: append only
 _NUMBER = {name: number for number, name in enumerate(TYPES)}
 _KEY_BITS = 4
-_LIMITS = {name: (int(np.iinfo(kind).min), int(np.iinfo(kind).max)) for name, kind in TYPES.items()}
-_UNSAID = int(np.iinfo(np.int64).min)
+_LIMITS = {"u1": (0, 255), "<i4": (-(2**31), 2**31 - 1), "<i8": (-(2**63), 2**63 - 1)}
+_UNSAID = _LIMITS["<i8"][0]
 _RATED = {rating: number for number, rating in enumerate(RATINGS) if rating}
 _GENERATION = "metadata generation"
 
-Numbers = NDArray[Any]
+Numbers: TypeAlias = "NDArray[Any]"
 
 
-@dataclass(frozen=True, slots=True)
-class PostFacts:
+class PostFacts(NamedTuple):
     """What a source says of one post; None (or no rating) where it says nothing. `posted` in seconds since 1970."""
 
     post: int | None = None
@@ -104,14 +103,14 @@ class Metadata:
 
 def missing(name: str) -> int:
     """The number that stands for "not known" in a column."""
-    return _LIMITS[name][0]
+    return _LIMITS[TYPES[name]][0]
 
 
 def _stored(name: str, facts: PostFacts) -> int:
     value: int | None = _RATED.get(facts.rating) if name == "rating" else getattr(facts, name)
     if value is None:
         return _UNSAID
-    least, most = _LIMITS[name]
+    least, most = _LIMITS[TYPES[name]]
     return value if least < value <= most else max(least + 1, min(most, value))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyroaring import BitMap
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from curator.index.tables.record_edits import RecordEdits
 
 
-@dataclass(frozen=True)
-class Pick:
+class Pick(NamedTuple):
     """A saved set of images; `about` says how it was made."""
 
     name: str

@@ -12,17 +12,18 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.contract.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.editing.store import Store
 
 PART_BITS = 14
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-_CELL = np.dtype([("value", "<f8"), ("content", "<u4")])
+_CELL = [("value", "<f8"), ("content", "<u4")]
+_CELL_BYTES = 8 + 4
 _GENERATION = "scores generation"
 
 
@@ -59,11 +60,11 @@ class Scores:
 
     def of_image(self, image: int) -> dict[str, float]:
         """The scores of one image by name; of millions of images no column is read for it."""
-        start = (image & ((1 << PART_BITS) - 1)) * _CELL.itemsize
+        start = (image & ((1 << PART_BITS) - 1)) * _CELL_BYTES
         query = "SELECT name, substr(data, ?, ?) FROM score_part WHERE part=? ORDER BY name"
         with self._store.database.reading() as connection:
             row = connection.execute("SELECT sha256 FROM image WHERE id=?", (image,)).fetchone()
-            rows = connection.execute(query, (start + 1, _CELL.itemsize, image >> PART_BITS)).fetchall()
+            rows = connection.execute(query, (start + 1, _CELL_BYTES, image >> PART_BITS)).fetchall()
         content = int.from_bytes(row[0][:8], "big") & 0xFFFFFFFF if row else -1
         cells = {name: np.frombuffer(cell, _CELL)[0] for name, cell in rows}
         fresh = {name: float(cell["value"]) for name, cell in cells.items() if cell["content"] == content}

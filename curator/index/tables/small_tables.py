@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import CROP_MODES
-from curator.contract.caption.captions import CaptionRules
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.text import visible
 from curator.index.changes.records import ALIASES_CHANGE_COUNTER, Key, key_of_name, read, read_all
 from curator.index.file.paths import to_blob
-from curator.index.tables.listed import kept_setting, quarantined_files, saved_filters
-from curator.index.tables.rows import Quarantined, SavedFilter, Subset
+from curator.index.tables.listed import (
+    Quarantined,
+    SavedFilter,
+    kept_setting,
+    quarantined_files,
+    saved_filters,
+)
 from curator.index.tags.tag_names import folded
 
 if TYPE_CHECKING:  # who only names a subset loads none of it
@@ -27,6 +30,7 @@ if TYPE_CHECKING:  # who only names a subset loads none of it
     from curator.index.changes.record_paths import Record
     from curator.index.file.database import Database
     from curator.index.tables.record_edits import RecordEdits
+    from curator.index.tables.rows import Subset
 
 
 class Settings:
@@ -73,6 +77,7 @@ _MOST = 1e6  # of repeats and loss weight; also what refuses numbers that are no
 
 
 def _check(subset: Subset) -> None:
+    from curator.contract.buckets import CROP_MODES
     from curator.contract.manifest.header import MASK_MODES
 
     if not subset.name.strip() or visible(subset.name) != subset.name:
@@ -202,6 +207,9 @@ def _new_place(connection: sqlite3.Connection) -> tuple[Key, int]:
 
 
 def _subset(record: Record) -> Subset:
+    from curator.contract.caption.captions import CaptionRules
+    from curator.index.tables.rows import Subset
+
     values: dict[str, Any] = {name: value for name, value in record.items() if name != "position"}
     values |= {"flip": bool(record["flip"]), "is_reg": bool(record["is_reg"])}
     values["rules"] = CaptionRules(**record["rules"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.index.changes.changes import NewTag
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GENERAL = "general"
 

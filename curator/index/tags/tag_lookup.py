@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.index.tags.tag_names import folded
 
-Ints = NDArray[np.int64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Ints: TypeAlias = "NDArray[np.int64]"
 _BREAK = "\n"  # no tag holds one
 _PARTS = str.maketrans("_", " ")  # what is typed is a part of a name yet: whether it is a face is not known
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """A tag's id; `alias` is the word by which it was found, where that is not its name."""
 
     tag: int

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.index.tags.tag_blob import decode_many, encode_many
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 END = 0xFFFFFFFF  # a place behind every tag; places are cut to the row's length
-Ints = NDArray[np.int64]
+Ints: TypeAlias = "NDArray[np.int64]"
 _MOST_GATHERED = 1 << 21  # tags that wait to be put into rows together: some tens of MB
 
 

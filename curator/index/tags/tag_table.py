@@ -7,9 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from curator.arrays import np
 from curator.contract.errors import UserError
 from curator.index.sets.bitmaps import FIRST_TAG, MAX_TAGS
 from curator.index.sets.write_buffer import FEW, WriteBuffer
@@ -18,6 +16,8 @@ from curator.index.tags.tag import Tag
 from curator.index.tags.tag_names import check_name, folded, glob_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.changes.changes import NewTag
 
 _GENERATION = (

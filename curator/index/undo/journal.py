@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
@@ -25,10 +25,10 @@ from curator.index.editing.apply import apply
 from curator.index.editing.fold import fold_or_defer
 from curator.index.editing.journal_table import REBUILT
 from curator.index.undo.commit_rows import COMMIT_COLUMNS, EDIT, commit_of, count_commits, newest_commits
-from curator.index.undo.revert import RevertResult, revert
 
 if TYPE_CHECKING:
     from curator.index.editing.store import Store
+    from curator.index.undo.revert import RevertResult
 
 _REACHES = """SELECT id FROM journal INDEXED BY idx_journal_images
     WHERE kind = 'edit' AND first_image <= ? AND last_image >= ?"""  # by the index alone: rows hold large changes
@@ -223,15 +223,18 @@ class Journal:
 
     def _revert(self, kind: str, number: int, actor: str, state: State) -> Commit:
         """Make the inverse of what was last done for a commit, and remember that."""
+        from curator.index.undo.revert import revert
+
         what = self._connection.execute("SELECT what FROM journal WHERE id=?", (number,)).fetchone()[0]
         result = revert(self._store, number, undo=kind == "undo")
-        commit = replace(
-            self._append(kind, actor, what, result, number), skipped_values=tuple(result.skipped.values)
-        )
+        commit = self._append(kind, actor, what, result, number)
+        commit = commit._replace(skipped_values=tuple(result.skipped.values))
         self._store.journal.set_reverted(number, state, commit.id)
         return commit
 
     def _remember(self, changes: Sequence[Change], actor: str, what: str) -> Commit:
+        from curator.index.undo.revert import RevertResult
+
         if undone := self.undone_by(actor):
             self._store.journal.leave_behind(undone)
         return self._append(EDIT, actor, what, RevertResult(list(changes)))

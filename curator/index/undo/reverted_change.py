@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from curator.arrays import np
 from curator.contract import varint
 from curator.index.changes.changes import (
     Arrived,
@@ -37,9 +36,11 @@ from curator.index.undo.reverted_record import reverted_record
 from curator.index.undo.tag_merge import merged_tags
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from curator.index.editing.store import Store
 
-Noted = tuple[BitMap, NDArray[np.uint32]]
+Noted: TypeAlias = "tuple[BitMap, NDArray[np.uint32]]"
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
@@ -79,7 +78,7 @@ class Absorber:
         )
         unsettled = self._rescan_folders.union(*self._quarantined.values())
         self._collection.folders.put(
-            replace(state, mtime_ns=RESCAN) if state.path in unsettled else state for state in listed
+            state._replace(mtime_ns=RESCAN) if state.path in unsettled else state for state in listed
         )
 
     def _release(self, paths: set[str]) -> set[str]:

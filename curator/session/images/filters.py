@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from curator.filter.evaluate import select
 from curator.filter.language.fields import SORTS
-from curator.filter.run_losses import runs_with_losses
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
@@ -41,6 +40,8 @@ class Filters:
 
     def orders(self) -> tuple[str, ...]:
         """What a filter can sort by, scores of models and losses in runs last."""
+        from curator.filter.run_losses import runs_with_losses
+
         scores = (f"score({name})" for name in self._collection.scores.names())
         return (*SORTS, *scores, *(f"loss({name})" for name in runs_with_losses(self._collection)))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from curator.contract.errors import UserError, did_you_mean
 from curator.contract.locations import proposals_folder
@@ -51,8 +51,7 @@ class HowToPropose:
     paths: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True)
-class AskedFor:
+class AskedFor(NamedTuple):
     """Of `images`, `answered` had answers already; `job` is at work on the others, None where there are none.
 
     `commands` are what several hosts are to run, one each; empty where the job is at work.
@@ -66,8 +65,7 @@ class AskedFor:
     commands: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ShownProposals:
+class ShownProposals(NamedTuple):
     """What a model says of one image above its thresholds.
 
     `present` are the labels that the image has as tags, `unfit` those that cannot be tags here (they hold a comma).

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from curator.contract.buckets import BucketRule, Placement, Size, place
-from curator.index.bucket_rule import bucket_rule, change_bucket_rule, set_bucket_rule
 from curator.session.images.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
     from numpy.typing import NDArray
 
+    from curator.contract.buckets import BucketRule, Placement, Size
     from curator.index.changes.edits import Commit
     from curator.index.collection import Collection
     from curator.index.images.images import ImageRow
@@ -27,14 +26,20 @@ class Buckets:
     @property
     def rule(self) -> BucketRule:
         """The rule by which images are scaled and cut."""
+        from curator.index.bucket_rule import bucket_rule
+
         return bucket_rule(self._collection)
 
     def set_rule(self, rule: BucketRule) -> Commit:
         """Keep another rule with the collection."""
+        from curator.index.bucket_rule import set_bucket_rule
+
         return set_bucket_rule(self._collection, rule)
 
     def change_rule(self, change: Callable[[BucketRule], BucketRule]) -> BucketRule:
         """Change the rule of the collection; gives what it is now."""
+        from curator.index.bucket_rule import change_bucket_rule
+
         with self._collection.writing(durable=True):
             change_bucket_rule(self._collection, change)
             return self.rule
@@ -45,6 +50,8 @@ class Buckets:
 
     def placement(self, row: ImageRow) -> Placement:
         """The bucket, scale and crop of an image."""
+        from curator.contract.buckets import place
+
         return place((row.width, row.height), self.rule)
 
     def counts(self, ids: NDArray[Any], rule: BucketRule) -> list[tuple[Size, int]]:

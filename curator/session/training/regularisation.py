@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curator.contract.errors import UserError
-from curator.index.tables.rows import Subset
 from curator.session.images.edits import Edits
 from curator.session.images.images import Images
 from curator.session.training.subsets import Subsets
@@ -16,6 +15,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.contract.buckets import Size
     from curator.contract.run.class_pictures import ClassPictures
     from curator.index.collection import Collection
+    from curator.index.tables.rows import Subset
 
 Progress = Callable[[int, int], None]  # images made, in all
 
@@ -68,6 +68,7 @@ class Regularisation:
 
     def _keep(self, name: str, folder: Path) -> None:
         from curator.freeze.members import EVERYTHING
+        from curator.index.tables.rows import Subset
         from curator.interop.apply import folder_filter
 
         with Edits(self._collection).grouped():

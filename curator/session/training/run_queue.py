@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from curator.contract.errors import UserError
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 QueueChange = Literal["first", "up", "down", "last", "hold", "release", "remove"]
 
 
-@dataclass(frozen=True)
-class Queued:
+class Queued(NamedTuple):
     """How a run waits: for which device ("" is the first), how often it is begun again, how many train together."""
 
     device: str = ""

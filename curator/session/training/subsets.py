@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from curator.contract.errors import UserError, did_you_mean
 from curator.filter.evaluate import select
 from curator.index.tables.picks import pick_filter
-from curator.index.tables.small_tables import Subset
 from curator.session.images.three_way_merge import three_way_merge
 
 if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen waits for none of it
@@ -18,6 +17,7 @@ if TYPE_CHECKING:  # imported by the calls that need it: the app's first screen 
     from curator.freeze.checks.overfit import Overfit
     from curator.freeze.preview import FreezePreview
     from curator.index.collection import Collection
+    from curator.index.tables.rows import Subset
 
 
 class Subsets:
@@ -178,4 +178,6 @@ class Subsets:
         Raises:
             UserError: there is a subset of that name.
         """
+        from curator.index.tables.rows import Subset
+
         self.add(Subset(name, pick_filter(name)))

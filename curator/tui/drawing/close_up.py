@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ def draw_close_up(request: PictureRequest) -> Picture:
             image = ImageOps.mirror(image)
         width, height = whole.size
         part = box[0] / width, box[1] / height, box[2] / width, box[3] / height
-        return replace(canvas.drawn(image), part=part)
+        return canvas.drawn(image)._replace(part=part)
     except Exception as error:  # noqa: BLE001 - decoders raise anything on a broken file, which ends no app
         return Picture(problem=problem_of(error))
 

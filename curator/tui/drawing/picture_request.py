@@ -28,8 +28,7 @@ class CloseUp(NamedTuple):
     times: int
 
 
-@dataclass(frozen=True)
-class PictureRequest:
+class PictureRequest(NamedTuple):
     """What to draw: a file, in so many cells, mirrored with `flip`.
 
     With a placement its crop is outlined; `cut` shows nothing but the crop. `close_up` shows a part; `mask` is the file
@@ -89,8 +88,7 @@ class Painting:
     escape: str
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """Lines ready to draw, or what the terminal draws itself, or why there is nothing.
 
     `part` says what of the image is seen, where not all is.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pkgutil
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -85,10 +84,13 @@ def load_keymap(path: Path) -> dict[str, str]:
         UserError: no TOML, an unknown id, no key, or two actions of one panel on one key.
     """
     try:
-        changes = tomllib.loads(read_regular(path, limit_bytes=TEXT_BYTES).decode())
+        text = read_regular(path, limit_bytes=TEXT_BYTES).decode()
+        import tomllib
+
+        changes = tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # no text, or no TOML, is a ValueError
         raise UserError(
             f"the keys file {path} cannot be read: {error}", 'a line is "list.down" = "j,down"'
         ) from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -98,9 +97,9 @@ class ShownPictures:
     def in_cells(self, picture: Picture) -> Picture:
         """The same with its lines of cells, which for what the terminal draws itself depend on what it keeps."""
         if picture.upload:
-            return replace(picture, strips=self._sent(picture.upload).strips)
+            return picture._replace(strips=self._sent(picture.upload).strips)
         if painting := picture.painting:
-            return replace(picture, strips=(Strip.blank(painting.columns),) * painting.lines)
+            return picture._replace(strips=(Strip.blank(painting.columns),) * painting.lines)
         return picture
 
     # what the terminal keeps

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +82,7 @@ class Preview(OwnStyle):
         if self._source is None or not self.size.area:
             return None
         canvas = pictures_of(self).canvas()
-        return replace(self._source, columns=self.size.width, lines=self.size.height, canvas=canvas)
+        return self._source._replace(columns=self.size.width, lines=self.size.height, canvas=canvas)
 
     def _draw(self) -> None:
         request = self._request()

@@ -20,7 +20,7 @@ from curator.contract.buckets import BucketRule
 from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.index.file import database
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
 from curator.tags.table_text import keep
 from curator.tui.text.recipe_form import RecipeForm, change_remembered, remembered_form

@@ -19,7 +19,7 @@ from curator.index.changes.record_paths import differing, with_values_of
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.index.tables.picks import Pick
-from curator.index.tables.small_tables import SavedFilter, Subset
+from curator.index.tables.rows import SavedFilter, Subset
 from tests.images import NewImage, add_images
 
 

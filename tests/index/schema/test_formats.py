@@ -29,7 +29,7 @@ from curator.index.changes.packing import pack, unpack
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.index.sets import bitmap_file
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.index.tags.tag_blob import decode_many
 from tests.images import NewImage, add_images
 

@@ -19,7 +19,7 @@ from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.index.schema.migrations import STEPS, _edits_of_records, _keys_of_tags
 from curator.index.tables.picks import Pick
-from curator.index.tables.small_tables import SavedFilter, Subset
+from curator.index.tables.rows import SavedFilter, Subset
 from tests.images import NewImage, add_images
 
 FORMATS = sorted(Path(__file__).parent.glob("format_*.sql"))  # dumps of what that version wrote, never edited

@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from curator.contract.errors import UserError
 from curator.index.changes.edits import AddTags
-from curator.index.tables.small_tables import SavedFilter, Subset
+from curator.index.tables.rows import SavedFilter, Subset
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.keyboard.key_order import _is_at_rest

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from curator.index.changes.edits import SetCaption
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
 from curator.tui.app import FriezeApp
 from curator.tui.outside.programs import edited

@@ -24,7 +24,7 @@ from curator.freeze.caption_walk import (
     said_of,
     showings,
 )
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.tui.screens.training.captions import CaptionsScreen
 from curator.tui.text.training_words import said_lines
 from curator.tui.widgets.cells.batch_list import BatchList

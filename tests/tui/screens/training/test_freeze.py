@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from curator.index.changes.edits import AddTags
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from curator.contract.caption.captions import CaptionRules
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.session.session import Session
 from curator.tui.widgets.entries.entry import Entry
 

@@ -11,7 +11,7 @@ from curator.contract.errors import UserError
 from curator.contract.recipe.fields import recipe_fields
 from curator.contract.recipe.presets import presets
 from curator.contract.recipe.toml_file import load_recipe
-from curator.index.tables.small_tables import Subset
+from curator.index.tables.rows import Subset
 from curator.runs import launch
 from curator.session.training.runs import Runs
 from curator.tui.text.recipe_form import (
