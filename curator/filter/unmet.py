@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
 
-from curator.filter.evaluate import select_parsed
 from curator.filter.language.parse import parse
 from curator.filter.language.shown import parts_of, shown
 from curator.filter.language.tree import Filter
+from curator.filter.walk import select_parsed
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection

@@ -15,7 +15,6 @@ from curator.index.editing.compaction import LARGE_BYTES, compact_all, compact_i
 from curator.index.editing.fold import fold_for
 from curator.index.editing.follow import open_store
 from curator.index.file.trial import trial
-from curator.index.images import derived
 from curator.index.images.arrivals import recover_abandoned
 from curator.index.images.images import ImageRow, ImageTable
 from curator.index.images.row_text import RowText
@@ -315,9 +314,13 @@ class Collection:
     def check(self, progress: Progress | None = None) -> list[str]:
         """What does not agree with the rows: one sentence each, none where all is well."""
         with self.reading():
-            return derived.check(self._store, progress)
+            from curator.index.images.derived import check
+
+            return check(self._store, progress)
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Make everything derived again from the rows; whole or, where `progress` raises, not at all."""
         with self.writing(durable=True):
-            derived.rebuild(self._store, progress)
+            from curator.index.images.derived import rebuild
+
+            rebuild(self._store, progress)

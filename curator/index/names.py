@@ -1,7 +1,8 @@
 """What a collection has names for, read from the index without loading what works on images.
 
-A command that lists names is over before numpy would be imported. Everything here is in `Collection` as well, where
-it is kept and followed; a part that other rows may add to (counts of tags in the write buffer) is left to that.
+A command that lists names is over before bitmaps and what works on images would be imported. Everything here is in
+`Collection` as well, where it is kept and followed; a part that other rows may add to (counts of tags in the write
+buffer) is left to that.
 """
 
 from __future__ import annotations

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
 
+_THE_REST = (
+    "numpy", "curator.filter.walk", "curator.index.editing.plan", "curator.index.editing.snapshot",
+    "curator.index.file.flush", "curator.index.undo.revert",
+)  # fmt: skip
 _FOLD_AT_A_TIME_S = 0.2  # the longest that others then wait for the index
 
 
@@ -35,6 +40,12 @@ class Upkeep:
     def compact(self) -> None:
         """Bring what small edits left together into its own rows, so that the next reader has less to add up."""
         self._collection.compact()
+
+    @staticmethod
+    def load_the_rest() -> None:
+        """Import what the first edit, order or filter needs and the first page does without, while nobody waits."""
+        for name in _THE_REST:
+            import_module(name)
 
     def warm(self, is_cancelled: Callable[[], bool]) -> None:
         """Bring a cold index into the system's cache, for the filters to come."""

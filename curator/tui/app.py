@@ -144,6 +144,7 @@ class FriezeApp(PictureApp):
             await self._check_bindings(event.key)
 
     def _warm(self) -> None:
+        self.reader.upkeep.load_the_rest()
         memory.settle()
         self.reader.upkeep.warm(cancelled())
 

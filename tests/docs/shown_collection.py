@@ -20,7 +20,7 @@ from curator.contract.run import events as ev
 from curator.contract.run.event_log import EventLog
 from curator.contract.run.run_folder import RunFolder
 from curator.index.changes.edits import AddTags, RenameTag, SetMark
-from curator.index.tables.small_tables import SavedFilter
+from curator.index.tables.rows import SavedFilter
 from curator.session.session import Session
 from curator.session.training.grids import compare_grid
 from tests.caches import write_cache

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from curator.contract.buckets import BucketRule, place
 from curator.filter.evaluate import select
-from curator.filter.language.tree import FilterError
+from curator.filter.language.error import FilterError
 from curator.filter.unmatched import unmatched_term_text
 from curator.index.changes.edits import SetClass, SetMark
 from curator.index.collection import Collection

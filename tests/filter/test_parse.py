@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curator.contract.errors import UserError
+from curator.filter.language.error import FilterError
 from curator.filter.language.parse import parse
 from curator.filter.language.tree import (
     And,
     ClassTerm,
     Expr,
-    FilterError,
     Not,
     NumberTerm,
     Or,

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from curator.filter import order, scanned
 from curator.filter.cancel import Cancelled
 from curator.filter.evaluate import select
-from curator.filter.language.tree import FilterError
+from curator.filter.language.error import FilterError
 from curator.index.bulk_import import BulkImport
 from curator.index.changes.edits import AddTags, RemoveTags, RenameTag
 from curator.index.collection import Collection
 from curator.index.images.new_images import ImageBatch
-from curator.index.tables.small_tables import SavedFilter
+from curator.index.tables.rows import SavedFilter
 
 COUNT = 3000
 

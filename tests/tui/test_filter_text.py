@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curator.filter.language.error import FilterError
 from curator.filter.language.parse import parse
-from curator.filter.language.tree import FilterError
 from curator.tui.filter_text import as_prefix, sort_of, sorted_by, with_tag
 
 

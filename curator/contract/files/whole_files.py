@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -174,7 +173,7 @@ def _home(folder: Path) -> Generator[Path]:
 
 def _made_home(folder: Path) -> tuple[Path, int]:
     while True:
-        home = folder / f"{DRAFT_PREFIX}{secrets.token_hex(8)}"
+        home = folder / f"{DRAFT_PREFIX}{os.urandom(8).hex()}"
         home.mkdir()
         with suppress(FileNotFoundError):  # another took it for a dead one before it was locked
             return home, _locked(home / _LOCK)

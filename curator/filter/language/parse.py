@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from curator.contract.errors import did_you_mean, nearest
+from curator.filter.language.error import FilterError
 from curator.filter.language.fields import (
     CLASS_ALIASES,
     CLASSES,
@@ -23,7 +24,6 @@ from curator.filter.language.tree import (
     ClassTerm,
     Expr,
     Filter,
-    FilterError,
     Not,
     NumberTerm,
     Or,

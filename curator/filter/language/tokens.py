@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from curator.filter.language.tree import FilterError
+from curator.filter.language.error import FilterError
 
 Kind = Literal["word", "and", "or", "not", "open", "close", "end"]
 _KEY = re.compile(r"(\w+|score\([\w.-]+\)|loss\([\w.+-]+\))(!=|<=|>=|=|<|>|:)", re.IGNORECASE)

@@ -6,8 +6,9 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
+from curator.filter.language.error import FilterError
 from curator.filter.language.fields import UNKNOWABLE, Field, is_named
-from curator.filter.language.tree import FilterError, IdsTerm, NumberTerm
+from curator.filter.language.tree import IdsTerm, NumberTerm
 
 if TYPE_CHECKING:
     from curator.filter.language.tokens import Token

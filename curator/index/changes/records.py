@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -109,7 +109,7 @@ def write(connection: sqlite3.Connection, table: str, key: Key, record: Record |
             (key, *values.values()),
         )
     if what.change_counter:
-        counter = (what.change_counter, json.dumps(secrets.token_hex(8)))
+        counter = (what.change_counter, json.dumps(os.urandom(8).hex()))
         connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", counter)
 
 

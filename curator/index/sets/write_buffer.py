@@ -10,6 +10,7 @@ reader that follows reads only what is new.
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 
@@ -269,18 +270,16 @@ def _packed(marks: Mapping[int, Marks], counts: Mapping[int, int], image_counts:
 
 def _unpacked(data: bytes) -> tuple[dict[int, Marks], dict[int, int], dict[int, int]]:
     """Bitmaps with image -> gained (1) or lost (0), counts of tags, counts of images."""
-    numbers = np.frombuffer(data, "<u4")
-    bitmaps, tags, images = numbers[:3].tolist()
+    numbers = struct.unpack(f"<{len(data) // 4}I", data)
+    bitmaps, tags, images = numbers[:3]
     lengths = numbers[3 + bitmaps : 3 + 2 * bitmaps]
-    ends = np.cumsum(lengths).tolist()
-    flat = numbers[3 + 2 * bitmaps :].tolist()
-    pairs = flat[: ends[-1] if ends else 0]
-    marks = {
-        number: {pair >> 1: pair & 1 for pair in pairs[end - length : end]}
-        for number, length, end in zip(numbers[3 : 3 + bitmaps].tolist(), lengths.tolist(), ends, strict=True)
-    }
-    rest = flat[len(pairs) :]
-    more = np.array(rest[tags : 2 * tags], np.uint32).astype(np.int32).tolist()  # counts also fall
+    pairs = 3 + 2 * bitmaps  # where those of the first bitmap begin
+    marks: dict[int, Marks] = {}
+    for number, length in zip(numbers[3 : 3 + bitmaps], lengths, strict=True):
+        marks[number] = {pair >> 1: pair & 1 for pair in numbers[pairs : pairs + length]}
+        pairs += length
+    rest = numbers[pairs:]
+    more = (each - (each >> 31 << 32) for each in rest[tags : 2 * tags])  # counts also fall
     counts = dict(zip(rest[:tags], more, strict=True))
     rest = rest[2 * tags :]
     return marks, counts, dict(zip(rest[:images], rest[images:], strict=True))

@@ -6,7 +6,7 @@ is not known is the least number of its type; `floats` gives NaN for it, which n
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -90,7 +90,7 @@ class Metadata:
                 known = values != _UNSAID
                 if known.any():
                     _write(connection, name, ids[known], values[known])
-            row = (_GENERATION, f'"{secrets.token_hex(8)}"')
+            row = (_GENERATION, f'"{os.urandom(8).hex()}"')
             connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
 
     def _refresh(self, connection: sqlite3.Connection) -> None:

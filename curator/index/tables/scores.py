@@ -6,8 +6,8 @@ until it is measured again: a score never speaks of pixels that are gone.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -92,7 +92,7 @@ class Scores:
                     "INSERT OR REPLACE INTO score_part(name, part, data) VALUES(?,?,?)",
                     (name, part, cells.tobytes()),
                 )
-            row = (_GENERATION, f'"{secrets.token_hex(8)}"')
+            row = (_GENERATION, f'"{os.urandom(8).hex()}"')
             connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)
 
     def remove(self, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -310,7 +310,7 @@ class TagTable:
 
     def _bump(self) -> None:
         self.generation()
-        self._generation = secrets.token_hex(8)  # no counter: one rolled back could meet another process's
+        self._generation = os.urandom(8).hex()  # no counter: one rolled back could meet another process's
         self._classes = None
         row = (_GENERATION, self._generation)
         self._connection.execute("INSERT OR REPLACE INTO setting(key, value) VALUES(?,?)", row)

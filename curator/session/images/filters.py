@@ -10,7 +10,7 @@ from curator.filter.language.fields import SORTS
 
 if TYPE_CHECKING:
     from curator.index.collection import Collection
-    from curator.index.tables.small_tables import SavedFilter
+    from curator.index.tables.rows import SavedFilter
 
 _NAMED = re.compile(r"""\b(saved|picked):(?:"((?:[^"\\]|\\.)*)"|([^\s()]+))""")
 

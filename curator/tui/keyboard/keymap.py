@@ -7,7 +7,6 @@ are refused.
 from __future__ import annotations
 
 import os
-import pkgutil
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -62,10 +61,10 @@ _TOGETHER: tuple[tuple[str, ...], ...] = (
 
 def all_actions() -> list[KeyAction]:
     """The actions of the app and of every panel. Imports all screens, which only a keys file needs at the start."""
+    from pkgutil import walk_packages
+
     names = [
-        each.name
-        for room in (screens, widgets)
-        for each in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
+        each.name for room in (screens, widgets) for each in walk_packages(room.__path__, f"{room.__name__}.")
     ]
     declared = (vars(import_module(name)).get("KEYS", ()) for name in names)
     return [each for actions in (app_keys.KEYS, image_keys.KEYS, *declared) for each in actions]
@@ -84,10 +83,7 @@ def load_keymap(path: Path) -> dict[str, str]:
         UserError: no TOML, an unknown id, no key, or two actions of one panel on one key.
     """
     try:
-        text = read_regular(path, limit_bytes=TEXT_BYTES).decode()
-        import tomllib
-
-        changes = tomllib.loads(text)
+        changes = _read(path)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:  # no text, or no TOML, is a ValueError
@@ -99,6 +95,13 @@ def load_keymap(path: Path) -> dict[str, str]:
     keymap = {name: _keys(name, value, known) for name, value in _flat(changes, "")}
     _refuse_conflicts(keymap, actions)
     return keymap
+
+
+def _read(path: Path) -> dict[str, object]:
+    text = read_regular(path, limit_bytes=TEXT_BYTES).decode()
+    import tomllib  # hardly anybody has keys of their own
+
+    return tomllib.loads(text)
 
 
 def _flat(table: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:

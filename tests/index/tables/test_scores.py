@@ -10,9 +10,9 @@ import pytest
 
 from curator.contract.errors import UserError
 from curator.filter.evaluate import select
+from curator.filter.language.error import FilterError
 from curator.filter.language.parse import parse
 from curator.filter.language.shown import shown
-from curator.filter.language.tree import FilterError
 from curator.index.collection import Collection
 from curator.index.images.images import FileFacts
 from curator.select.pick import pick

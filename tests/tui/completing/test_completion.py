@@ -7,7 +7,7 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from curator.index.changes.edits import AddTags
-from curator.index.tables.small_tables import SavedFilter
+from curator.index.tables.rows import SavedFilter
 from curator.session.session import Session
 from curator.tui.completing.completion import paths, tags_of, tags_on, words_of
 from curator.tui.completing.filters import filters_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 from textual import events
@@ -398,7 +397,7 @@ async def test_a_sample_of_tags_says_so_until_it_is_exact(drive, monkeypatch):
         def slow(images, limit=50, *, exact=False, cancel=None):
             facets = plain(images, limit)
             assert not exact or may_go_on.wait(600)
-            return facets if exact else replace(facets, looked_at=1)
+            return facets if exact else facets._replace(looked_at=1)
 
         monkeypatch.setattr(it.app.reader.images, "facets", slow)
         await it.press("t")
