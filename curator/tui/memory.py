@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from curator.session.session import Session
 
 _PAGES_MIB = 8  # of the index's file, for each of the two sessions; the system has the file cached anyway
-_SETS_MIB = 32  # of tags' bitmaps, a hundred of the most common of 3.6 million images; of columns, two
+_SETS_MIB = 28  # of tags' bitmaps, ninety of the most common of 3.6 million images; of columns, two
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # names of glibc's malloc.h
 _LARGE = 1 << 20
 _WHOLE_SEARCH_EVERY = 40  # searches of what is young; Python's own 10 is every 20 s of scrolling pictures

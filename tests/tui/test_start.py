@@ -131,7 +131,7 @@ def test_an_app_keeps_little_and_gives_memory_back(session) -> None:
     (pages,) = inside(session)._database.connection.execute("PRAGMA cache_size").fetchone()
     assert pages == -8192
     index = inside(session)
-    assert index.bitmaps.most_bytes == index.columns.most_bytes == 32 << 20
+    assert index.bitmaps.most_bytes == index.columns.most_bytes == 28 << 20
     assert session.images.select("").ids.tolist() == before
 
 
