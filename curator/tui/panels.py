@@ -44,9 +44,8 @@ class Panels:
     def fit(self) -> None:
         """Show what belongs to the width of now."""
         shown = self._here.get("shown", ())
-        self._screen.set_class(self._width is _VAST, f"-{_VAST.name}")
-        for name in self._names:
-            self._screen.set_class(name in shown, name)
+        classes = {name: name in shown for name in self._names}
+        self._screen.update_classes({f"-{_VAST.name}": self._width is _VAST, **classes})
 
     def toggle(self, name: str) -> bool:
         """Set a class of this width, or take it away; gives whether it is set."""

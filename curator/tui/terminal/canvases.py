@@ -6,27 +6,43 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from curator.tui.terminal.cell_size import cell_size
-from curator.tui.terminal.iterm2 import Iterm2Canvas
-from curator.tui.terminal.kitty import KittyCanvas
-from curator.tui.terminal.mosaic import Mosaic
-from curator.tui.terminal.sixel import SixelCanvas
 
 if TYPE_CHECKING:
     from curator.tui.drawing.picture_request import Canvas
     from curator.tui.terminal.detection import Terminal
 
 
+def _kitty(terminal: Terminal) -> Canvas:
+    from curator.tui.terminal.kitty import KittyCanvas
+
+    return KittyCanvas(cell_size(terminal.cell))
+
+
+def _iterm2(terminal: Terminal) -> Canvas:
+    from curator.tui.terminal.iterm2 import Iterm2Canvas
+
+    return Iterm2Canvas(cell_size(terminal.cell))
+
+
+def _sixel(terminal: Terminal) -> Canvas:
+    from curator.tui.terminal.sixel import SixelCanvas
+
+    return SixelCanvas(cell_size(terminal.cell))
+
+
 def _blocks(terminal: Terminal) -> Canvas | None:
     if terminal.blocks == "half":
         return None
+    from curator.tui.terminal.mosaic import Mosaic
+
     return Mosaic(terminal.blocks == "sextants", is_plain=not terminal.has_true_colours)
 
 
 # None stands for half blocks.
 CANVASES: dict[str, Callable[[Terminal], Canvas | None]] = {
-    "kitty": lambda terminal: KittyCanvas(cell_size(terminal.cell)),
-    "iterm2": lambda terminal: Iterm2Canvas(cell_size(terminal.cell)),
-    "sixel": lambda terminal: SixelCanvas(cell_size(terminal.cell)),
+    "kitty": _kitty,
+    "iterm2": _iterm2,
+    "sixel": _sixel,
     "blocks": _blocks,
     "none": lambda _: None,
 }

@@ -8,6 +8,7 @@ from pyroaring import BitMap
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.events import ScreenResume
 from textual.timer import Timer
 
 from curator.filter.result import Result
@@ -46,6 +47,7 @@ from curator.tui.widgets.entries.filter_bar import FilterBar
 from curator.tui.widgets.facet_panel import FacetPanel
 from curator.tui.widgets.frame.chrome import Foot, TooSmall
 from curator.tui.widgets.frame.panel_title import PanelTitle
+from curator.tui.widgets.frame.size_classes import size_classes
 from curator.tui.widgets.frame.tab_line import TabLine
 from curator.tui.widgets.image_details import ImageDetails
 from curator.tui.widgets.lists.image_list import ImageList
@@ -70,8 +72,13 @@ class BrowseScreen(FilteredScreen):
         self._crop = bool(session.memory.recall("crop", True))
         self._panels = BrowsePanels(self, session.memory.recall("panels"))
         self._timer: Timer | None = None
+        self._was_seen = False
 
     def compose(self) -> ComposeResult:
+        self.add_class(
+            *size_classes(self.app), update=False
+        )  # before the styles of all that comes are looked up
+        self._panels.fit()
         yield TabLine("Browse")
         yield FilterBar(filters_of(self._reader))
         with Horizontal(id="body"):
@@ -177,7 +184,8 @@ class BrowseScreen(FilteredScreen):
         row, has_picture = self.query_one(ImageList).current, self._panels.has_picture
         self.query_one(ImageDetails).show(row, crop=self._crop, picture=has_picture)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        event.refresh_styles, self._was_seen = self._was_seen, True  # at first they have just been looked up
         self.query_one(ImageList).read_again()
 
     @on(CollectionChanged)
