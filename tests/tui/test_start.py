@@ -10,12 +10,14 @@ import threading
 import weakref
 
 import pytest
+from textual.app import ComposeResult
 
 from curator.contract.errors import UserError
 from curator.session.session import Session
 from curator.tui import finding, memory
 from curator.tui.app import FriezeApp
 from curator.tui.finding import EarlyLook
+from curator.tui.screens.images.browse import BrowseScreen
 from curator.tui.start import Start, run
 from tests.inside import inside
 from tests.tui.conftest import Drive
@@ -76,6 +78,37 @@ def test_a_remembered_mistake_is_left_to_the_screen(session) -> None:
     early = EarlyLook(session, "wdith>3", 0)
     early._thread.join()
     assert early.found() is None
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40), (200, 60)])
+async def test_the_first_screen_has_its_classes_before_its_styles_are_looked_up(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    """Textual gives them when it hears of its size, in a terminal later. Nor are they looked up when it is shown."""
+    again: list[int] = []
+    early: list[frozenset[str]] = []
+    look_up, compose = BrowseScreen.update_node_styles, BrowseScreen.compose
+
+    def noted(screen: BrowseScreen, animate: bool = True) -> None:
+        again.append(len(screen.children))
+        look_up(screen, animate)
+
+    def composed(screen: BrowseScreen) -> ComposeResult:
+        screen.remove_class(
+            *(name for _, name in FriezeApp.HORIZONTAL_BREAKPOINTS + FriezeApp.VERTICAL_BREAKPOINTS)
+        )
+        widgets = compose(screen)
+        first = next(iter(widgets))
+        early.append(screen.classes)
+        yield first
+        yield from widgets
+
+    monkeypatch.setattr(BrowseScreen, "update_node_styles", noted)
+    monkeypatch.setattr(BrowseScreen, "compose", composed)
+    async with drive(size) as it:
+        await it.until(lambda: it.app.screen.size == size and it.shown("#images").size)
+        assert not any(again)  # at most while it had no widgets yet
+        assert early == [it.app.screen.classes]
 
 
 async def test_panels_are_restored(drive: Drive) -> None:

@@ -75,9 +75,7 @@ class BrowseScreen(FilteredScreen):
         self._was_seen = False
 
     def compose(self) -> ComposeResult:
-        self.add_class(
-            *size_classes(self.app), update=False
-        )  # before the styles of all that comes are looked up
+        self.add_class(*size_classes(self.app), update=False)  # before any widget's styles are looked up
         self._panels.fit()
         yield TabLine("Browse")
         yield FilterBar(filters_of(self._reader))
