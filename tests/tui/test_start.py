@@ -36,7 +36,7 @@ _LATE_FILES = (
 
 def test_the_first_screen_imports_no_other() -> None:
     """Images, scans, freezes, imports, runs and other screens are loaded when they are wanted."""
-    code = "import sys, curator.tui.app; print('\\n'.join(sys.modules))"
+    code = "import sys, curator.tui.app, curator.tui.start; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = done.stdout.split()
     assert "curator.tui.screens.images.browse" in loaded
